@@ -1,0 +1,61 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench learn results clean
+
+PYTHON ?= python3.11 python3.10
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+
+setup: $(STAMP) ## Install everything into .venv (PYTHON=... picks the interpreter)
+
+demo: $(STAMP) ## Run the cell once and write what happened to runs/demo
+	$(BIN)/robocell demo --out runs/demo
+
+# One thread for each of the two workers: more would only wait for each other.
+test: $(STAMP) ## Run the fast tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
+
+learn: $(STAMP) ## Run the slow tests: does training still learn?
+	$(BIN)/pytest -m slow
+
+lint: $(STAMP) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Rewrite the code in house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure speed and write it to runs/bench
+	$(BIN)/robocell bench --out runs/bench
+
+results: $(STAMP) ## Make the tables and plots again from results/*.json
+	$(BIN)/robocell results
+
+clean: ## Remove build products and caches; keeps .venv and runs
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find controller envs agents configs tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# An install that was cut short leaves `.unfinished` behind, and the next call starts over.
+$(STAMP): pyproject.toml constraints.txt
+	@test ! -e $(VENV)/.unfinished && $(BIN)/python -c '$(SUPPORTED); import pip' 2>/dev/null || { $(CREATE_VENV); }
+	@touch $(VENV)/.unfinished
+	$(BIN)/python -m pip install --disable-pip-version-check --only-binary pybullet -c constraints.txt -e ".[dev]"
+	@mv $(VENV)/.unfinished $@
+
+SUPPORTED := import sys; assert (3, 10) <= sys.version_info < (3, 12)
+
+# Each candidate is run, not just looked up: version managers leave shims that fail when called.
+define CREATE_VENV
+rm -rf $(VENV); \
+for python in $(PYTHON); do \
+    if "$$python" -c '$(SUPPORTED); import ensurepip, venv' 2>/dev/null; then "$$python" -m venv $(VENV); exit; fi; \
+done; \
+if test $(origin PYTHON) = file && uv --version >/dev/null 2>&1; then uv venv --seed --python 3.11 $(VENV); exit; fi; \
+echo "robocell needs Python 3.11 or 3.10 with its venv module (tried: $(PYTHON)):" \
+    "install one, on Debian 'apt install python3.11 python3.11-venv', or install uv, which fetches one." >&2; exit 1
+endef

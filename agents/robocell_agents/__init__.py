@@ -1,0 +1,1 @@
+"""Demonstrations, training, evaluation, export and reports."""

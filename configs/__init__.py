@@ -1,0 +1,1 @@
+"""Default configs, read with `importlib.resources.files("robocell_configs")`."""

@@ -1,0 +1,38 @@
+"""A cell's config: robot, rates, motion, and the plant that the controller drives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from robocell_controller.config import Config, load
+from robocell_controller.motion import MotionConfig, RatesConfig
+from robocell_controller.path import ControlPath
+from robocell_controller.robot import Positive, RobotConfig
+
+
+class CellConfig(Config):
+    """One file of ``configs/cells/``.
+
+    ``plant`` names an entry of the group ``robocell.plants``; ``simulation`` is that plant's own section and is
+    checked by it.
+    """
+
+    robot: str
+    rates: RatesConfig
+    motion: MotionConfig
+    cycle_time_limit_s: Positive
+    plant: str
+    simulation: dict[str, Any]
+
+    @property
+    def steps_per_cycle(self) -> int:
+        """Policy periods after which a cycle counts as failed."""
+        return round(self.cycle_time_limit_s * self.rates.policy_hz)
+
+    def load_robot(self) -> RobotConfig:
+        """The robot this cell names."""
+        return load(RobotConfig, "robots", self.robot)
+
+    def control_path(self) -> ControlPath:
+        """A fresh path from sensors to drives."""
+        return ControlPath(self.load_robot(), self.motion, self.rates)

@@ -1,0 +1,84 @@
+"""Forward kinematics, Jacobian and inverse kinematics of the TCP, with Pinocchio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pinocchio as pin
+
+from robocell_controller.contract import Array
+from robocell_controller.robot import RobotConfig
+
+_DAMPING = 1e-6  # of the least squares, (m/rad)²: keeps the solution finite at singular postures
+_DOWN = np.diag([1.0, -1.0, -1.0])  # TCP rotation at yaw 0: x forward, z down
+
+
+@dataclass(frozen=True, slots=True)
+class TcpPose:
+    """TCP in frame ``base``: position [3] m, rotation matrix [3, 3]."""
+
+    position: Array
+    rotation: Array
+
+    @property
+    def yaw(self) -> float:
+        """Rotation of the TCP's x axis about base z, rad."""
+        return float(np.arctan2(self.rotation[1, 0], self.rotation[0, 0]))
+
+
+class Kinematics:
+    """Kinematics of one arm. Not thread-safe: it reuses Pinocchio's workspace."""
+
+    def __init__(self, robot: RobotConfig) -> None:
+        """Builds the kinematic chain from the robot's joint placements."""
+        self._model = pin.Model()
+        joint = 0
+        for index, placement in enumerate(robot.joint_placements_rpy_xyz):
+            joint = self._model.addJoint(joint, pin.JointModelRZ(), _se3(placement), f"joint{index + 1}")
+        frame = pin.Frame("tcp", joint, _se3(robot.tcp_placement_rpy_xyz), pin.FrameType.OP_FRAME)
+        self._tcp = self._model.addFrame(frame)
+        self._data = self._model.createData()
+        self._rest = np.array(robot.rest_posture_rad)
+
+    def pose(self, q: Array) -> TcpPose:
+        """TCP pose at joint positions ``q`` [7] rad."""
+        pin.forwardKinematics(self._model, self._data, q)
+        return self._read_pose()
+
+    def pose_and_jacobian(self, q: Array) -> tuple[TcpPose, Array]:
+        """TCP pose and Jacobian [6, 7]: base-aligned linear (m/s), then angular (rad/s) velocity per rad/s."""
+        jacobian = pin.computeFrameJacobian(self._model, self._data, q, self._tcp, pin.LOCAL_WORLD_ALIGNED)
+        return self._read_pose(), jacobian
+
+    def solve(self, jacobian: Array, twist: Array, preferred: Array) -> Array:
+        """Joint velocity [7] that gives the TCP ``twist`` [6] and otherwise stays near ``preferred`` [7] rad/s."""
+        square = jacobian @ jacobian.T
+        square[np.diag_indices(6)] += _DAMPING
+        return preferred + jacobian.T @ np.linalg.solve(square, twist - jacobian @ preferred)
+
+    def inverse(self, position: Array, yaw: float) -> Array:
+        """Joint positions [7] that put the TCP at ``position`` [3] m, pointing down, at ``yaw`` rad.
+
+        Gauss-Newton from the rest posture; meant for start poses and taught points inside the work area.
+
+        Raises:
+            ValueError: the point is out of reach.
+        """
+        q = self._rest.copy()
+        rotation = pin.rpy.rpyToMatrix(0.0, 0.0, yaw) @ _DOWN
+        for _ in range(100):
+            pose, jacobian = self.pose_and_jacobian(q)
+            error = np.concatenate([position - pose.position, pin.log3(rotation @ pose.rotation.T)])
+            if np.abs(error).max() < 1e-10:
+                return q
+            q = q + self.solve(jacobian, error, 0.1 * (self._rest - q) * np.abs(error).max())
+        raise ValueError(f"no joint positions reach {position} m at yaw {yaw:.3f} rad")
+
+    def _read_pose(self) -> TcpPose:
+        placement = pin.updateFramePlacement(self._model, self._data, self._tcp)
+        return TcpPose(placement.translation.copy(), placement.rotation.copy())
+
+
+def _se3(rpy_xyz: list[float]) -> pin.SE3:
+    return pin.SE3(pin.rpy.rpyToMatrix(*rpy_xyz[:3]), np.array(rpy_xyz[3:]))

@@ -1,0 +1,102 @@
+"""The observer: the view as the policy's vector, with fixed scaling. The table below is the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from robocell_controller.contract import Array
+from robocell_controller.estimator import View
+from robocell_controller.motion import MotionConfig
+
+_COARSE = 0.3  # m, about the size of the work area
+_FINE = 0.03  # m, about the size of a part: resolves millimetres near the target
+_YAW = np.pi / 4  # rad
+_WIDTH = 0.08  # m, stroke of the gripper
+_MISFIT = 0.02  # m
+_EFFORT = 70.0  # N
+_WIDTH_RATE = 0.1  # m/s, both fingers at full speed
+_AGE = 0.2  # s
+CLIP = 3.0  # bound of every entry after scaling
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One entry of the observation: its value is ``quantity / scale``, clipped to ±``clip``."""
+
+    name: str
+    unit: str
+    scale: float
+    clip: float = CLIP
+
+
+def _axes(name: str, unit: str, scale: float, clip: float = CLIP) -> list[Feature]:
+    return [Feature(f"{name}_{axis}", unit, scale, clip) for axis in "xyz"]
+
+
+FEATURES: tuple[Feature, ...] = (
+    *_axes("tcp_from_workspace_centre", "m", _COARSE),
+    *_axes("tcp_velocity", "m/s", 1.0),
+    *_axes("part_from_tcp", "m", _COARSE),
+    *_axes("part_from_tcp_fine", "m", _FINE, 1.0),
+    *_axes("place_from_part", "m", _COARSE),
+    *_axes("place_from_part_fine", "m", _FINE, 1.0),
+    Feature("part_yaw_from_tcp", "rad", _YAW),
+    Feature("place_yaw_from_part", "rad", _YAW),
+    Feature("part_width", "m", _WIDTH),
+    Feature("part_height", "m", _WIDTH),
+    Feature("gripper_width", "m", _WIDTH),
+    Feature("gripper_width_minus_part", "m", _MISFIT, 1.0),
+    Feature("gripper_speed", "m/s", _WIDTH_RATE),
+    Feature("gripper_effort", "N", _EFFORT),
+    Feature("holding", "1", 1.0),
+    Feature("part_age", "s", _AGE),
+    Feature("gripper_action", "1", 1.0),
+)
+OBSERVATION_SIZE = len(FEATURES)
+BOUNDS = np.array([feature.clip for feature in FEATURES], dtype=np.float32)
+_SCALES = np.array([feature.scale for feature in FEATURES])
+_CLIPS = np.array([feature.clip for feature in FEATURES])
+
+
+class Observer:
+    """Turns views into observation vectors; stateless."""
+
+    def __init__(self, motion: MotionConfig) -> None:
+        """Takes the centre of the work area from the motion config."""
+        self._centre = (np.array(motion.workspace_lower_m) + np.array(motion.workspace_upper_m)) / 2
+
+    def vector(self, view: View) -> npt.NDArray[np.float32]:
+        """Observation, shape [OBSERVATION_SIZE], float32, within ±``BOUNDS``."""
+        values = np.array(self._values(view)) / _SCALES
+        return np.clip(values, -_CLIPS, _CLIPS).astype(np.float32)
+
+    def _values(self, view: View) -> list[float]:
+        part_from_tcp = (view.part_position - view.tcp_position).tolist()
+        place_from_part = (view.place_position - view.part_position).tolist()
+        width, height = view.part_size.tolist()
+        return [
+            *_listed(view.tcp_position - self._centre),
+            *_listed(view.tcp_velocity),
+            *part_from_tcp,
+            *part_from_tcp,
+            *place_from_part,
+            *place_from_part,
+            view.part_yaw - view.tcp_yaw,
+            view.place_yaw - view.part_yaw,
+            width,
+            height,
+            view.gripper_width,
+            view.gripper_width - width,
+            view.gripper_speed,
+            view.gripper_effort,
+            float(view.holding),
+            view.part_age,
+            view.gripper_action,
+        ]
+
+
+def _listed(values: Array) -> list[float]:
+    return [float(value) for value in values]

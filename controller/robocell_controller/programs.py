@@ -1,0 +1,147 @@
+"""Programs: scripted controllers. They are functions of the view, not phase machines, so they recover by themselves.
+
+``guided`` acts on the sensors' view; ``rigid`` on taught points; the oracle (in the simulation) on the true state.
+All three share one pick-and-place law and differ in what they see and in their tuned speeds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Protocol
+
+import numpy as np
+from annotated_types import Gt, Interval
+
+from robocell_controller.config import Config, load
+from robocell_controller.contract import Array
+from robocell_controller.estimator import View
+from robocell_controller.motion import MotionConfig, RatesConfig
+from robocell_controller.robot import GripperConfig, Positive
+
+
+class ProgramConfig(Config):
+    """Speeds and via points of the pick-and-place law."""
+
+    speed_m_s: Positive
+    braking_m_s2: Positive
+    yaw_rate_rad_s: Positive
+    hover_m: Positive
+    cone_slope: Positive
+    grasp_tolerance_m: Positive
+    place_tolerance_m: Positive
+    yaw_tolerance_rad: Positive
+    preshape_m: Positive
+    release_m: Positive
+    grip_share: Annotated[float, Gt(0), Interval(le=1)]
+    retreat_m: Positive
+
+
+class Program(Protocol):
+    """A scripted controller."""
+
+    def act(self, view: View) -> Array:
+        """Action, shape [5], in [-1, 1]."""
+
+
+class PickPlaceProgram:
+    """Go to the part, grip, carry, release, retreat: decided anew from each view."""
+
+    def __init__(
+        self, config: ProgramConfig, motion: MotionConfig, rates: RatesConfig, gripper: GripperConfig
+    ) -> None:
+        """Takes its tuning from ``config`` and the meaning of an action from the others."""
+        self._config = config
+        self._period = rates.tick * rates.ticks
+        self._tcp_speed = motion.tcp_speed_m_s
+        self._yaw_rate = motion.yaw_rate_rad_s
+        self._stroke = gripper.stroke_m
+
+    def act(self, view: View) -> Array:
+        """Action for one view."""
+        if view.holding:
+            return self._carry(view)
+        if self._placed(view):
+            return self._retreat(view)
+        return self._approach(view)
+
+    def _approach(self, view: View) -> Array:
+        """Down an inverted cone over the part, fingers opened just wider than it; grip when around it."""
+        config = self._config
+        width, height = view.part_size
+        grasp = view.part_position + np.array([0.0, 0.0, max(0.0, height / 2 - 0.02)])
+        offset = grasp - view.tcp_position
+        turn = view.part_yaw - view.tcp_yaw
+        sideways = float(np.hypot(offset[0], offset[1])) + 0.02 * max(0.0, abs(turn) - config.yaw_tolerance_rad)
+        if sideways < config.grasp_tolerance_m and abs(offset[2]) < config.grasp_tolerance_m:
+            return self._action(offset, turn, -config.grip_share)
+        climb = config.cone_slope * max(0.0, sideways - config.grasp_tolerance_m)
+        offset[2] += min(climb, height / 2 + config.hover_m)
+        return self._action(offset, turn, self._opening(width + config.preshape_m))
+
+    def _carry(self, view: View) -> Array:
+        """Up, over and down to the place along an inverted cone; release when there."""
+        config = self._config
+        offset = view.place_position - view.part_position
+        turn = view.place_yaw - view.part_yaw
+        sideways = float(np.hypot(offset[0], offset[1]))
+        if sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
+            return self._action(np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
+        offset[2] += min(config.cone_slope * max(0.0, sideways - config.place_tolerance_m), config.hover_m)
+        raised = view.part_position[2] - view.place_position[2]
+        if sideways > config.hover_m and raised < config.hover_m / 2:
+            offset[:2] *= 0.3  # lift clear of the table before crossing it
+        return self._action(offset, turn, -config.grip_share)
+
+    def _placed(self, view: View) -> bool:
+        offset = view.place_position - view.part_position
+        return bool(np.hypot(offset[0], offset[1]) < 2 * self._config.place_tolerance_m and abs(offset[2]) < 0.01)
+
+    def _retreat(self, view: View) -> Array:
+        opening = self._opening(view.part_size[0] + 2 * self._config.release_m)
+        free = view.gripper_width > view.part_size[0] + self._config.release_m / 2
+        return self._action(np.array([0.0, 0.0, self._config.retreat_m if free else 0.0]), 0.0, opening)
+
+    def _opening(self, width: float) -> float:
+        return float(np.clip(width / self._stroke, 0.0, 1.0))
+
+    def _action(self, offset: Array, turn: float, gripper: float) -> Array:
+        """Towards ``offset`` [3] m at a speed from which braking stops there, never past it in one period."""
+        distance = float(np.linalg.norm(offset))
+        speed = min(self._config.speed_m_s, np.sqrt(2 * self._config.braking_m_s2 * distance), distance / self._period)
+        velocity = offset * (speed / max(distance, 1e-9)) / self._tcp_speed
+        rate = np.clip(turn / self._period, -self._config.yaw_rate_rad_s, self._config.yaw_rate_rad_s)
+        return np.clip([*velocity, rate / self._yaw_rate, gripper], -1.0, 1.0)
+
+
+class RigidProgram:
+    """Taught points: believes that part and place are always where they were taught."""
+
+    def __init__(self, law: PickPlaceProgram, part: Array, place: Array) -> None:
+        """Takes taught poses ``part`` and ``place``: x, y, z of the part's centre (m) and yaw (rad), shape [4]."""
+        self._law = law
+        self._part = part
+        self._place = place
+
+    def act(self, view: View) -> Array:
+        """Action for one view, of which only the robot's own values are used."""
+        position, yaw = self._believed(view)
+        taught = replace(
+            view,
+            part_position=position,
+            part_yaw=yaw,
+            place_position=self._place[:3],
+            place_yaw=float(self._place[3]),
+        )
+        return self._law.act(taught)
+
+    def _believed(self, view: View) -> tuple[Array, float]:
+        if view.holding:
+            return view.tcp_position, view.tcp_yaw
+        if np.linalg.norm(view.tcp_position - self._place[:3]) < 0.06 and view.gripper_action > 0.0:
+            return self._place[:3], float(self._place[3])
+        return self._part[:3], float(self._part[3])
+
+
+def load_program_config(name: str) -> ProgramConfig:
+    """Tuning of a program, by name or file."""
+    return load(ProgramConfig, "programs", name)

@@ -1,0 +1,73 @@
+"""The robot as data: its limits, kinematics and gripper, from ``configs/robots/*.yaml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Gt, Len
+
+from robocell_controller.config import Config
+from robocell_controller.contract import JOINTS, Array
+
+PerJoint = Annotated[list[float], Len(JOINTS, JOINTS)]
+PositivePerJoint = Annotated[list[Annotated[float, Gt(0)]], Len(JOINTS, JOINTS)]
+Placement = Annotated[list[float], Len(6, 6)]
+Inertial = Annotated[list[float], Len(10, 10)]
+Positive = Annotated[float, Gt(0)]
+
+
+class GripperConfig(Config):
+    """A parallel gripper: stroke, speed and force of its data sheet, and its finger pads."""
+
+    stroke_m: Positive
+    finger_speed_m_s: Positive
+    force_min_n: Positive
+    force_max_n: Positive
+    finger_mass_kg: Positive
+    pad_size_m: Annotated[list[float], Len(3, 3)]
+    pad_friction: Positive
+
+
+@dataclass(frozen=True, slots=True)
+class JointLimits:
+    """Data-sheet limits as arrays of shape [7]: rad, rad/s, rad/s², rad/s³, N·m."""
+
+    lower: Array
+    upper: Array
+    velocity: Array
+    acceleration: Array
+    jerk: Array
+    torque: Array
+
+
+class RobotConfig(Config):
+    """One arm: a second one is another file of this schema."""
+
+    name: str
+    urdf: str
+    joint_position_lower_rad: PerJoint
+    joint_position_upper_rad: PerJoint
+    joint_velocity_rad_s: PositivePerJoint
+    joint_acceleration_rad_s2: PositivePerJoint
+    joint_jerk_rad_s3: PositivePerJoint
+    joint_torque_n_m: PositivePerJoint
+    joint_placements_rpy_xyz: Annotated[list[Placement], Len(JOINTS, JOINTS)]
+    tcp_placement_rpy_xyz: Placement
+    rest_posture_rad: PerJoint
+    link_inertials: dict[str, Inertial]
+    gripper: GripperConfig
+
+    @cached_property
+    def limits(self) -> JointLimits:
+        """The limits as arrays."""
+        return JointLimits(
+            lower=np.array(self.joint_position_lower_rad),
+            upper=np.array(self.joint_position_upper_rad),
+            velocity=np.array(self.joint_velocity_rad_s),
+            acceleration=np.array(self.joint_acceleration_rad_s2),
+            jerk=np.array(self.joint_jerk_rad_s3),
+            torque=np.array(self.joint_torque_n_m),
+        )

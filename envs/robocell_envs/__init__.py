@@ -1,0 +1,13 @@
+"""The robot cell in PyBullet: world, sensors, tasks and Gymnasium environments."""
+
+import gymnasium
+
+
+def register_envs() -> None:
+    """Registers the environments; Gymnasium calls it through the entry point ``gymnasium.envs``."""
+    if "RobotCell/PickPlace-v0" not in gymnasium.registry:
+        gymnasium.register("RobotCell/PickPlace-v0", "robocell_envs.cell_env:PickPlaceEnv")
+        gymnasium.register("RobotCell/PickPlaceGoal-v0", "robocell_envs.goal_env:PickPlaceGoalEnv")
+
+
+register_envs()

@@ -1,0 +1,140 @@
+"""The cell as a Gymnasium environment: the one path around the simulated plant, plus a task."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import load
+from robocell_controller.contract import ACTION_SIZE, JointCommand
+from robocell_controller.estimator import View
+from robocell_controller.observer import BOUNDS
+from robocell_envs.rendering import render
+from robocell_envs.scenario import draw
+from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.tasks import pick_place as task
+
+Observation = npt.NDArray[np.float32]
+Action = npt.NDArray[np.float32]
+
+
+class PickPlaceEnv(gymnasium.Env[Observation, Action]):
+    """Pick one part from the table and place it in a tray slot.
+
+    **Observation** (``Box``, float32; value = quantity / scale, clipped; see ``robocell_controller.observer``):
+
+    ===== ========================= ==== ========= ====== =============================================
+    index name                      unit scale     clip   meaning
+    ===== ========================= ==== ========= ====== =============================================
+    0-2   tcp_from_workspace_centre m    0.3       ±3     TCP position (base frame, x y z)
+    3-5   tcp_velocity              m/s  1.0       ±3     TCP velocity of the setpoint
+    6-8   part_from_tcp             m    0.3       ±3     tracked part centre seen from the TCP
+    9-11  part_from_tcp_fine        m    0.03      ±1     the same, resolved near zero
+    12-14 place_from_part           m    0.3       ±3     where the part belongs, seen from the part
+    15-17 place_from_part_fine      m    0.03      ±1     the same, resolved near zero
+    18    part_yaw_from_tcp         rad  π/4       ±3     to the nearest quarter turn at the cycle's start
+    19    place_yaw_from_part       rad  π/4       ±3
+    20-21 part_width, part_height   m    0.08      ±3     from the recipe
+    22    gripper_width             m    0.08      ±3
+    23    gripper_width_minus_part  m    0.02      ±1
+    24    gripper_speed             m/s  0.1       ±3     rate of the width
+    25    gripper_effort            N    70        ±3
+    26    holding                   1    1         ±3     something is between the pads
+    27    part_age                  s    0.2       ±3     time since the tracked pose was taken
+    28    gripper_action            1    1         ±3     command in force
+    ===== ========================= ==== ========= ====== =============================================
+
+    **Action** (``Box`` [-1, 1], float32):
+
+    ===== ======== ============================================================================
+    index name     meaning
+    ===== ======== ============================================================================
+    0-2   tcp_dx.. TCP displacement in one policy period, base frame; 1 = speed limit × period
+    3     tcp_dyaw TCP rotation about base z in one policy period
+    4     gripper  [0, 1]: go to that share of the stroke; [-1, 0): grip with that share of force
+    ===== ======== ============================================================================
+
+    **Success**: the part lies in the slot within the task's tolerances, at rest, released, the hand clear of it.
+    **Episode end**: terminated at success or when the part falls from the table; truncated at the time limit.
+    **Randomised**: part pose, size, mass, friction, colour; slot pose; start pose; sensor noise (cell config).
+    **Reward**: sum of ``info["reward_terms"]``, see ``robocell_envs.tasks.pick_place``.
+
+    **Version history**: v0, first version.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 25}
+
+    def __init__(self, cell: str | CellConfig = "pick_place", render_mode: str | None = None) -> None:
+        """Builds the cell.
+
+        Args:
+            cell: a config, or the name or file of one.
+            render_mode: ``"rgb_array"`` or None.
+        """
+        self.cell = load(CellConfig, "cells", cell) if isinstance(cell, str) else cell
+        self.render_mode = render_mode
+        self.plant = SimulatedPlant(self.cell, visual=render_mode is not None)
+        self.path = self.cell.control_path()
+        self.observation_space = gymnasium.spaces.Box(-BOUNDS, BOUNDS, dtype=np.float32)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), dtype=np.float32)
+        self._period = self.cell.rates.tick * self.cell.rates.ticks
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """A new part; bit-reproducible from ``seed``, and so is every reset after it."""
+        super().reset(seed=seed)
+        self.plant.load(draw(self.plant.config, int(self.np_random.integers(2**63))))
+        self.path.reset(self.plant.truth.q)
+        self._steps = 0
+        return self._observe(), {}
+
+    def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """One policy period."""
+        verdict = self.path.command(action)
+        segment = verdict.segment
+        before = self.plant.now
+        for q, dq in zip(segment.q, segment.dq, strict=True):
+            self.plant.write(JointCommand(q, dq, segment.gripper))
+        self._steps += 1
+        outcome = self.plant.outcome()
+        placed = outcome == task.PLACED
+        weights = self.plant.config.task.reward
+        terms = task.reward_terms(weights, before, self.plant.now, placed, self._period)
+        truncated = outcome is None and self._steps >= self.cell.steps_per_cycle
+        info: dict[str, Any] = {"reward_terms": terms, "is_success": placed}
+        if outcome or truncated:
+            info["cycle"] = self._cycle(placed)
+        return self._observe(), float(sum(terms.values())), outcome is not None, truncated, info
+
+    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+        """A picture of the cell, uint8 [height, width, 3]."""
+        return render(self.plant.world) if self.render_mode else None
+
+    def close(self) -> None:
+        """Ends the simulator."""
+        self.plant.close()
+
+    @property
+    def view(self) -> View:
+        """What programs act on at this step."""
+        return self._view
+
+    def _observe(self) -> Observation:
+        self._view = self.path.view(self.plant.read())
+        return self.path.observation(self._view)
+
+    def _cycle(self, placed: bool) -> dict[str, Any]:
+        record = self.plant.record
+        return {
+            "success": placed,
+            "time_s": record.time,
+            "drops": record.drops,
+            "placement_error_m": self.plant.now.placement_error,
+            "energy_j": record.energy,
+            "failure": None if placed else self.plant.failure(),
+        }

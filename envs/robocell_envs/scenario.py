@@ -1,0 +1,88 @@
+"""A scenario: everything that is drawn at random for one part, from one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robocell_controller.contract import Array
+from robocell_envs.simulation_config import PoseConfig, SimulationConfig
+
+TRAY_HEIGHT = 0.005  # m, thickness of the tray's floor
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A box of square section: width, height (m), mass (kg), friction against rubber, colour (red, green, blue)."""
+
+    width: float
+    height: float
+    mass: float
+    friction: float
+    colour: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One part's story before the robot touches it. Frame ``base``.
+
+    Attributes:
+        part: the part.
+        part_position: [3] m, centre of the part.
+        part_yaw: rad.
+        slot_position: [3] m, where the part's bottom face belongs.
+        slot_yaw: rad.
+        start_tcp: [3] m, TCP position at the start of an episode.
+        sensor_seed: seed of the sensors' random streams.
+    """
+
+    part: Part
+    part_position: Array
+    part_yaw: float
+    slot_position: Array
+    slot_yaw: float
+    start_tcp: Array
+    sensor_seed: int
+
+
+def draw(config: SimulationConfig, seed: int) -> Scenario:
+    """The scenario of a seed. Each subsystem has its own stream, so that fixing one shifts no other."""
+    part_stream, pose_stream, slot_stream, start_stream, sensor_stream = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
+    )
+    part = _part(config, part_stream)
+    x, y, part_yaw = _pose(config.part_pose, pose_stream)
+    slot_x, slot_y, slot_yaw = _pose(config.slot_pose, slot_stream)
+    start = config.start_tcp
+    return Scenario(
+        part=part,
+        part_position=np.array([x, y, part.height / 2]),
+        part_yaw=part_yaw,
+        slot_position=np.array([slot_x, slot_y, TRAY_HEIGHT]),
+        slot_yaw=slot_yaw,
+        start_tcp=np.array([start_stream.uniform(*bounds) for bounds in (start.x_m, start.y_m, start.z_m)]),
+        sensor_seed=int(sensor_stream.integers(2**63)),
+    )
+
+
+def nominal_poses(config: SimulationConfig) -> tuple[Array, Array]:
+    """Taught poses of part and place: the middle of all ranges; x, y, z of the part's centre (m), yaw (rad)."""
+    height = float(np.mean(config.part.height_m))
+    taught = []
+    for pose, bottom in ((config.part_pose, 0.0), (config.slot_pose, TRAY_HEIGHT)):
+        x, y, yaw = (float(np.mean(bounds)) for bounds in (pose.x_m, pose.y_m, pose.yaw_rad))
+        taught.append(np.array([x, y, bottom + height / 2, yaw]))
+    return taught[0], taught[1]
+
+
+def _part(config: SimulationConfig, stream: np.random.Generator) -> Part:
+    ranges = config.part
+    width, height = stream.uniform(*ranges.width_m), stream.uniform(*ranges.height_m)
+    density, friction = stream.uniform(*ranges.density_kg_m3), stream.uniform(*ranges.friction)
+    red, green, blue = stream.uniform(0.2, 0.9, size=3).tolist()
+    return Part(width, height, density * width**2 * height, friction, (red, green, blue))
+
+
+def _pose(config: PoseConfig, stream: np.random.Generator) -> tuple[float, float, float]:
+    return stream.uniform(*config.x_m), stream.uniform(*config.y_m), stream.uniform(*config.yaw_rad)

@@ -1,0 +1,49 @@
+"""Simulated sensors: each a small seeded pipeline, rate → noise → bias → delay → dropout."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from robocell_controller.contract import Array
+from robocell_envs.simulation_config import SensorConfig
+
+_ROUNDING = 1e-9  # s
+
+
+class Sensor:
+    """One sensor of a vector quantity."""
+
+    def __init__(self, config: SensorConfig, stream: np.random.Generator, truth: Array, time: float = 0.0) -> None:
+        """Starts with one true sample, as a sensor that has been running.
+
+        Args:
+            config: the pipeline's numbers.
+            stream: random numbers of this sensor alone.
+            truth: true value at the start, shape [n].
+            time: of the start, s.
+        """
+        self._config = config
+        self._stream = stream
+        self._bias = config.bias * stream.standard_normal(truth.shape) if config.bias else np.zeros(truth.shape)
+        self._next = time + 1.0 / config.rate_hz
+        self._pending: deque[tuple[float, Array]] = deque()
+        self._latest = (time - config.delay_s, truth + self._bias)
+
+    def sample(self, time: float, truth: Array) -> None:
+        """Takes a sample if one is due at ``time`` s; ``truth`` [n] is the value now."""
+        if time < self._next - _ROUNDING:
+            return
+        self._next += 1.0 / self._config.rate_hz
+        value = truth + self._bias
+        if self._config.noise:
+            value = value + self._config.noise * self._stream.standard_normal(truth.shape)
+        if not (self._config.dropout and self._stream.random() < self._config.dropout):
+            self._pending.append((time, value))
+
+    def read(self, time: float) -> tuple[Array, float]:
+        """Latest value [n] that has arrived by ``time`` s, and its age in s."""
+        while self._pending and self._pending[0][0] <= time - self._config.delay_s + _ROUNDING:
+            self._latest = self._pending.popleft()
+        return self._latest[1], time - self._latest[0]

@@ -1,0 +1,160 @@
+"""The simulated plant: world, sensors and stations behind the controller's ``Plant`` protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.contract import Array, CellState, JointCommand
+from robocell_controller.kinematics import Kinematics
+from robocell_envs.scenario import Scenario, draw
+from robocell_envs.sensors import Sensor
+from robocell_envs.simulation_config import simulation_config
+from robocell_envs.tasks import pick_place as task
+from robocell_envs.world import Truth, World
+
+
+@dataclass(slots=True)
+class CycleRecord:
+    """What happened in the current cycle so far; times in s, energy in J."""
+
+    start: float
+    time: float = 0.0
+    drops: int = 0
+    lifted: bool = False
+    energy: float = 0.0
+
+
+class SimulatedPlant:
+    """A plant for one cell config. Parts come from ``seeds`` one after another, or by :meth:`load`."""
+
+    def __init__(self, cell: CellConfig, seed: int = 0, visual: bool = False) -> None:
+        """Starts a simulator; nothing is on the table before :meth:`present` or :meth:`load`.
+
+        Args:
+            cell: the cell's config.
+            seed: seed of the sequence of parts that :meth:`present` draws.
+            visual: load visual shapes for rendering (slower resets, same physics).
+        """
+        self.config = simulation_config(cell)
+        self._cell = cell
+        robot = cell.load_robot()
+        self.world = World(
+            robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual
+        )
+        self._kinematics = Kinematics(robot)
+        self._stroke = robot.gripper.stroke_m
+        self._parts = np.random.default_rng(seed)
+        self._tick = cell.rates.tick
+        self._cycle = -1
+
+    def present(self) -> None:
+        """The next part appears; the arm stays where it is (at its start pose the first time)."""
+        scenario = draw(self.config, int(self._parts.integers(2**63)))
+        if self._cycle < 0:
+            self.load(scenario)
+            return
+        truth = self.world.truth()
+        self._begin(scenario, truth.q, truth.gripper_width)
+
+    def load(self, scenario: Scenario) -> None:
+        """A part of our choice, with the arm at the scenario's start pose."""
+        self._cycle = -1
+        self._ticks = 0
+        self._begin(scenario, self._kinematics.inverse(scenario.start_tcp, 0.0), self._stroke)
+
+    def read(self) -> CellState:
+        """Sensor values now."""
+        time, scenario = self.time, self.scenario
+        joints, _ = self._joints.read(time)
+        (width, effort), _ = self._gripper.read(time)
+        position, age = self._tracker.read(time)
+        yaw, _ = self._tracker_yaw.read(time)
+        return CellState(
+            time=time,
+            q=joints[:7],
+            dq=joints[7:14],
+            tau=joints[14:],
+            gripper_width=float(width),
+            gripper_effort=float(effort),
+            part_position=position,
+            part_yaw=float(yaw[0]),
+            part_age=age,
+            part_size=np.array([scenario.part.width, scenario.part.height]),
+            slot_position=scenario.slot_position,
+            slot_yaw=scenario.slot_yaw,
+            cycle=self._cycle,
+        )
+
+    def write(self, command: JointCommand) -> None:
+        """One controller tick passes."""
+        self.world.step(command)
+        self._ticks += 1
+        if self._ticks % self._cell.rates.ticks == 0:
+            self._sense()
+
+    def outcome(self) -> str | None:
+        """``"placed"``, ``"off_table"``, or None while the cycle is open."""
+        if task.success(self.config.task, self.now):
+            return task.PLACED
+        return "off_table" if self.now.off_table else None
+
+    def failure(self) -> str:
+        """Failure class, were the cycle to end now."""
+        return task.failure_class(self.config.task, self.now, self.record.lifted, self.record.drops)
+
+    def close(self) -> None:
+        """Ends the simulator."""
+        self.world.close()
+
+    @property
+    def time(self) -> float:
+        """Simulated time since the start, s."""
+        return self._ticks * self._tick
+
+    def _begin(self, scenario: Scenario, q: Array, gripper_width: float) -> None:
+        self.scenario = scenario
+        self._cycle += 1
+        self.world.build(scenario, q, gripper_width)
+        self.record = CycleRecord(start=self.time)
+        self.truth = self.world.truth()
+        self._start_sensors(scenario.sensor_seed)
+        self.now = self._measure()
+
+    def _start_sensors(self, seed: int) -> None:
+        sensors = self.config.sensors
+        streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
+        joints, gripper, position, yaw = _readings(self.truth)
+        self._joints = Sensor(sensors.joints, streams[0], joints, self.time)
+        self._gripper = Sensor(sensors.gripper, streams[1], gripper, self.time)
+        self._tracker = Sensor(sensors.tracker_position, streams[2], position, self.time)
+        self._tracker_yaw = Sensor(sensors.tracker_yaw, streams[3], yaw, self.time)
+
+    def _sense(self) -> None:
+        """Truth, sensors and the cycle's record, once per policy period."""
+        self.truth = truth = self.world.truth()
+        time = self.time
+        for sensor, value in zip(
+            (self._joints, self._gripper, self._tracker, self._tracker_yaw), _readings(truth), strict=True
+        ):
+            sensor.sample(time, value)
+        before, self.now = self.now, self._measure()
+        record = self.record
+        record.time = time - record.start
+        record.drops += task.dropped(before, self.now)
+        record.lifted |= self.now.held and self.now.raised
+        record.energy += float(np.abs(truth.tau * truth.dq).sum()) * self._tick * self._cell.rates.ticks
+
+    def _measure(self) -> task.Measures:
+        return task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
+
+
+def _readings(truth: Truth) -> tuple[Array, Array, Array, Array]:
+    return (
+        np.concatenate([truth.q, truth.dq, truth.tau]),
+        np.array([truth.gripper_width, truth.gripper_effort]),
+        truth.part_position,
+        np.array([truth.part_yaw]),
+    )

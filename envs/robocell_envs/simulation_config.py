@@ -1,0 +1,107 @@
+"""Schema of a cell's ``simulation`` section: parts, poses, sensors and task."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+from pydantic import AfterValidator
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import Config, parse
+from robocell_controller.robot import Positive
+
+
+def _ordered(bounds: list[float]) -> list[float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("the lower bound first")
+    return bounds
+
+
+NotNegative = Annotated[float, Ge(0)]
+Range = Annotated[list[float], Len(2, 2), AfterValidator(_ordered)]
+PositiveRange = Annotated[list[Positive], Len(2, 2), AfterValidator(_ordered)]
+
+
+class PartConfig(Config):
+    """Ranges that each part is drawn from, uniformly."""
+
+    width_m: PositiveRange
+    height_m: PositiveRange
+    density_kg_m3: PositiveRange
+    friction: PositiveRange
+
+
+class PoseConfig(Config):
+    """Ranges of a pose on the table."""
+
+    x_m: Range
+    y_m: Range
+    yaw_rad: Range
+
+
+class StartConfig(Config):
+    """Ranges of the TCP position at the start of an episode."""
+
+    x_m: Range
+    y_m: Range
+    z_m: PositiveRange
+
+
+class SensorConfig(Config):
+    """One sensor: rate → noise → bias → delay → dropout. Noise and bias are standard deviations in SI units."""
+
+    rate_hz: Positive
+    noise: NotNegative
+    bias: NotNegative
+    delay_s: NotNegative
+    dropout: Annotated[float, Ge(0), Lt(1)]
+
+
+class SensorsConfig(Config):
+    """The sensors of the cell."""
+
+    joints: SensorConfig
+    gripper: SensorConfig
+    tracker_position: SensorConfig
+    tracker_yaw: SensorConfig
+
+
+class RewardConfig(Config):
+    """Weights of the reward terms."""
+
+    reach_per_m: NotNegative
+    place_per_m: NotNegative
+    grip: NotNegative
+    success: NotNegative
+    drop: Annotated[float, Le(0)]
+    time_per_s: Annotated[float, Le(0)]
+
+
+class TaskConfig(Config):
+    """What counts as placed, and what is rewarded."""
+
+    place_tolerance_m: Positive
+    yaw_tolerance_rad: Positive
+    tilt_tolerance_rad: Positive
+    clearance_m: Positive
+    rest_speed_m_s: Positive
+    reward: RewardConfig
+
+
+class SimulationConfig(Config):
+    """The section ``simulation`` of a cell config."""
+
+    solver_iterations: Annotated[int, Gt(0)]
+    part: PartConfig
+    part_pose: PoseConfig
+    slot_pose: PoseConfig
+    start_tcp: StartConfig
+    table_friction: Positive
+    sensors: SensorsConfig
+    task: TaskConfig
+
+
+def simulation_config(cell: CellConfig) -> SimulationConfig:
+    """The checked ``simulation`` section of a cell."""
+    return parse(SimulationConfig, cell.simulation, "cell: simulation")

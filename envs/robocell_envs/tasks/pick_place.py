@@ -1,0 +1,129 @@
+"""Pick-and-place of one part: measures, success, failure classes and reward terms, all pure functions of the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robocell_controller.contract import Array
+from robocell_controller.estimator import HOLDING_EFFORT, nearest_branch
+from robocell_envs.scenario import Scenario
+from robocell_envs.simulation_config import RewardConfig, TaskConfig
+from robocell_envs.world import Truth
+
+PLACED = "placed"
+_OFF_TABLE = -0.02  # m, height of the part's centre
+_SEATED = 0.005  # m, greatest height error of a part that lies in the slot
+_RAISED = 0.01  # m over its support: counts as lifted
+TERMS = ("reach", "place", "grip", "success", "drop", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What the task looks at, at one instant.
+
+    Attributes:
+        reach: distance from TCP to the part's centre, m.
+        error: offset of the part's centre from its place, [3] m.
+        yaw_error: absolute, rad, up to quarter turns.
+        tilt: rad.
+        speed: of the part, m/s.
+        held: both finger drives bear force.
+        raised: the part's bottom is clearly over table and tray.
+        clear: height of the TCP over the part's top, m.
+        off_table: the part has fallen from the table.
+    """
+
+    reach: float
+    error: Array
+    yaw_error: float
+    tilt: float
+    speed: float
+    held: bool
+    raised: bool
+    clear: float
+    off_table: bool
+
+    @property
+    def distance(self) -> float:
+        """Distance of the part from its place, m."""
+        return float(np.linalg.norm(self.error))
+
+    @property
+    def placement_error(self) -> float:
+        """Horizontal distance of the part from its place, m."""
+        return float(np.hypot(self.error[0], self.error[1]))
+
+
+def place_position(scenario: Scenario) -> Array:
+    """Where the centre of the part belongs, [3] m."""
+    return scenario.slot_position + np.array([0.0, 0.0, scenario.part.height / 2])
+
+
+def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
+    """Measures of the true state; ``tcp_position`` [3] m."""
+    height = scenario.part.height
+    yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw) - scenario.slot_yaw
+    return Measures(
+        reach=float(np.linalg.norm(truth.part_position - tcp_position)),
+        error=truth.part_position - place_position(scenario),
+        yaw_error=abs(yaw_error),
+        tilt=truth.part_tilt,
+        speed=truth.part_speed,
+        held=truth.gripper_effort > HOLDING_EFFORT,
+        raised=bool(truth.part_position[2] - height / 2 > _RAISED),
+        clear=float(tcp_position[2] - truth.part_position[2] - height / 2),
+        off_table=bool(truth.part_position[2] < _OFF_TABLE),
+    )
+
+
+def in_slot(config: TaskConfig, now: Measures) -> bool:
+    """The part lies in its slot, within tolerance."""
+    return (
+        now.placement_error < config.place_tolerance_m
+        and abs(float(now.error[2])) < _SEATED
+        and now.yaw_error < config.yaw_tolerance_rad
+        and now.tilt < config.tilt_tolerance_rad
+    )
+
+
+def success(config: TaskConfig, now: Measures) -> bool:
+    """In the slot, at rest, released, and the hand is clear of it."""
+    released = not now.held and now.clear > config.clearance_m
+    return in_slot(config, now) and released and now.speed < config.rest_speed_m_s
+
+
+def dropped(before: Measures, now: Measures) -> bool:
+    """The part was in the hand in the air, and no longer is in the hand."""
+    return before.held and before.raised and not now.held and now.raised
+
+
+def failure_class(config: TaskConfig, now: Measures, was_lifted: bool, drops: int) -> str:
+    """Why a cycle that has ended without success did so."""
+    if now.off_table:
+        return "off_table"
+    if now.held:
+        return "still_held"
+    if drops and not in_slot(config, now):
+        return "dropped"
+    if not was_lifted:
+        return "not_picked"
+    return "hand_not_clear" if in_slot(config, now) else "misplaced"
+
+
+def reward_terms(
+    weights: RewardConfig, before: Measures, now: Measures, succeeded: bool, period: float
+) -> dict[str, float]:
+    """Weighted terms by name; their sum is the reward. ``period`` is the policy period in s.
+
+    Reach, place and grip are differences of potentials, so they cancel over any closed loop.
+    """
+    return {
+        "reach": weights.reach_per_m * (before.reach - now.reach),
+        "place": weights.place_per_m * (before.distance - now.distance),
+        "grip": weights.grip * (float(now.held and now.raised) - float(before.held and before.raised)),
+        "success": weights.success * float(succeeded),
+        "drop": weights.drop * float(dropped(before, now)),
+        "time": weights.time_per_s * period,
+    }

@@ -1,0 +1,203 @@
+"""The simulated world: one Bullet client with the arm, a table, a tray slot and one part.
+
+A reset builds the world anew, about 2 ms without visual shapes: Bullet is bit-reproducible after
+``resetSimulation``, but not after moving bodies back or restoring a state with contacts (bullet3 #2442).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pybullet
+from pybullet_utils.bullet_client import BulletClient
+
+from robocell_controller.contract import Array, JointCommand
+from robocell_controller.motion import RatesConfig
+from robocell_controller.robot import RobotConfig
+from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
+from robocell_envs.scenario import TRAY_HEIGHT, Scenario
+
+_GRAVITY = -9.81  # m/s²
+_TABLE_HALF = [0.35, 0.5, 0.02]  # m
+_TABLE_CENTRE = [0.5, 0.0, -0.02]
+_TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
+_POSITION_GAIN = 0.4  # share of the position error corrected in one physics step
+_GRIP_SPEED = 1.0  # m/s, see _Gripper
+_WIDTH_GAIN = 20.0  # 1/s
+_STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
+_LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The true state of the world. Frame ``base``, SI units.
+
+    Attributes:
+        q: [7] rad.
+        dq: [7] rad/s.
+        tau: [7] N·m, torque of the drives.
+        gripper_width: m.
+        gripper_effort: N, force that both finger drives bear.
+        part_position: [3] m, centre.
+        part_yaw: rad.
+        part_tilt: rad, angle between the part's axis and the vertical.
+        part_speed: m/s.
+    """
+
+    q: Array
+    dq: Array
+    tau: Array
+    gripper_width: float
+    gripper_effort: float
+    part_position: Array
+    part_yaw: float
+    part_tilt: float
+    part_speed: float
+
+
+class World:
+    """One Bullet client; each env and each plant has its own."""
+
+    def __init__(
+        self, robot: RobotConfig, rates: RatesConfig, table_friction: float, solver_iterations: int, visual: bool = False
+    ) -> None:
+        """Starts an empty client; :meth:`build` fills it."""
+        self.client = BulletClient(pybullet.DIRECT)
+        self._urdf = str(urdf_file(robot.model_dump_json(), visual))
+        self._robot = robot
+        self._torque = robot.limits.torque.tolist()
+        self._rates = rates
+        self._substeps = rates.physics_hz // rates.controller_hz
+        self._table_friction = table_friction
+        self._iterations = solver_iterations
+
+    def close(self) -> None:
+        """Frees the client; may be called twice."""
+        if self.client.isConnected():
+            self.client.disconnect()
+
+    def build(self, scenario: Scenario, q: Array, gripper_width: float) -> None:
+        """Clears the world and sets it up: arm at rest at ``q`` [7] rad, gripper open by ``gripper_width`` m."""
+        client = self.client
+        client.resetSimulation()
+        client.setPhysicsEngineParameter(
+            fixedTimeStep=1.0 / self._rates.physics_hz,
+            numSolverIterations=self._iterations,
+            deterministicOverlappingPairs=1,
+        )
+        client.setGravity(0.0, 0.0, _GRAVITY)
+        self.arm = self._add_arm(q, gripper_width)
+        self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], [0.75, 0.75, 0.72, 1.0])
+        slot = scenario.slot_position
+        turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.slot_yaw])
+        self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, [0.35, 0.45, 0.55, 1.0])
+        self.part = self._add_part(scenario)
+        self._gripper = _Gripper(client, self.arm, self._robot)
+
+    def step(self, command: JointCommand) -> None:
+        """Lets one controller tick pass with the drives following ``command``."""
+        self.client.setJointMotorControlArray(
+            self.arm,
+            ARM_JOINTS,
+            pybullet.POSITION_CONTROL,
+            targetPositions=command.q.tolist(),
+            targetVelocities=command.dq.tolist(),
+            forces=self._torque,
+            positionGains=[_POSITION_GAIN] * 7,
+            velocityGains=[1.0] * 7,
+        )
+        self._gripper.drive(command.gripper)
+        for _ in range(self._substeps):
+            self.client.stepSimulation()
+
+    def truth(self) -> Truth:
+        """Reads the true state."""
+        states = self.client.getJointStates(self.arm, ARM_JOINTS + FINGER_JOINTS)
+        joints = np.array([(state[0], state[1], state[3]) for state in states])
+        position, orientation = self.client.getBasePositionAndOrientation(self.part)
+        velocity, _ = self.client.getBaseVelocity(self.part)
+        x, y, z, w = orientation
+        return Truth(
+            q=joints[:7, 0],
+            dq=joints[:7, 1],
+            tau=joints[:7, 2],
+            gripper_width=joints[7, 0] + joints[8, 0],
+            gripper_effort=float(np.clip(-joints[7:, 2], 0.0, None).min()),
+            part_position=np.array(position),
+            part_yaw=float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))),
+            part_tilt=float(np.arccos(np.clip(1 - 2 * (x * x + y * y), -1.0, 1.0))),
+            part_speed=float(np.linalg.norm(velocity)),
+        )
+
+    def _add_arm(self, q: Array, gripper_width: float) -> int:
+        client = self.client
+        arm: int = client.loadURDF(self._urdf, useFixedBase=True, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
+        for joint in range(-1, client.getNumJoints(arm)):
+            client.changeDynamics(arm, joint, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
+        for joint in FINGER_JOINTS:
+            client.changeDynamics(arm, joint, lateralFriction=self._robot.gripper.pad_friction)
+            client.resetJointState(arm, joint, gripper_width / 2)
+        for joint, angle in zip(ARM_JOINTS, q.tolist(), strict=True):
+            client.resetJointState(arm, joint, angle)
+        return arm
+
+    def _add_fixture(self, half: list[float], centre: list[float], turn: list[float], colour: list[float]) -> None:
+        shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+        body = self.client.createMultiBody(0, shape, basePosition=centre, baseOrientation=turn)
+        self.client.changeDynamics(body, -1, lateralFriction=self._table_friction)
+        self.client.changeVisualShape(body, -1, rgbaColor=colour)
+
+    def _add_part(self, scenario: Scenario) -> int:
+        part = scenario.part
+        half = [part.width / 2, part.width / 2, part.height / 2]
+        shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+        turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.part_yaw])
+        body: int = self.client.createMultiBody(part.mass, shape, -1, scenario.part_position.tolist(), turn)
+        self.client.changeDynamics(body, -1, lateralFriction=part.friction)
+        self.client.changeVisualShape(body, -1, rgbaColor=[*part.colour, 1.0])
+        return body
+
+
+class _Gripper:
+    """The drive of the two fingers, coupled as in the real hand.
+
+    Bullet's solver builds a motor's force up by mass × velocity error per iteration, from zero in each step. With
+    the fingers' own slow speed as target, ten iterations reach a fifth of the force and the part creeps out of the
+    hand; so once the fingers are stalled on a part, the target speed is raised until the force limit is what acts.
+    """
+
+    def __init__(self, client: BulletClient, arm: int, robot: RobotConfig) -> None:
+        self._client = client
+        self._arm = arm
+        self._config = robot.gripper
+        self._closing = False
+        self._gripping = False
+        gear = client.createConstraint(
+            arm, FINGER_JOINTS[0], arm, FINGER_JOINTS[1], pybullet.JOINT_GEAR, [0, 1, 0], [0, 0, 0], [0, 0, 0]
+        )
+        client.changeConstraint(gear, gearRatio=-1, erp=0.1, maxForce=200.0)
+
+    def drive(self, command: float) -> None:
+        """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
+        (left, left_speed, *_), (right, right_speed, *_) = self._client.getJointStates(self._arm, FINGER_JOINTS)
+        if command < 0.0:
+            speed, force = self._grip(-(left_speed + right_speed) / 2), -command * self._config.force_max_n
+        else:
+            self._closing = self._gripping = False
+            limit = self._config.finger_speed_m_s
+            gap = command * self._config.stroke_m - left - right
+            speed, force = min(max(_WIDTH_GAIN * gap / 2, -limit), limit), self._config.force_max_n
+        force = max(force, self._config.force_min_n)
+        self._client.setJointMotorControlArray(
+            self._arm, FINGER_JOINTS, pybullet.VELOCITY_CONTROL, targetVelocities=[speed, speed], forces=[force, force]
+        )
+
+    def _grip(self, closing_speed: float) -> float:
+        limit = self._config.finger_speed_m_s
+        if self._gripping:
+            self._gripping = closing_speed < _LOST * limit
+        else:
+            self._gripping = self._closing and closing_speed < _STALLED * limit
+        self._closing = True
+        return -_GRIP_SPEED if self._gripping else -limit
