@@ -9,7 +9,7 @@ STAMP := $(VENV)/.stamp
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 
-setup: $(STAMP) ## Install everything into .venv (PYTHON=... picks the interpreter)
+setup: $(STAMP) ## Install everything into .venv (PYTHON=... picks a new one's interpreter)
 
 demo: $(STAMP) ## Run the cell once and write what happened to runs/demo
 	$(BIN)/robocell demo --out runs/demo
@@ -41,6 +41,7 @@ clean: ## Remove build products and caches; keeps .venv and runs
 	find controller envs agents configs tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An install that was cut short leaves `.unfinished` behind, and the next call starts over.
+# PyBullet comes as a wheel (x86-64 Linux, Python 3.10 and 3.11) or not at all: its source build is long.
 $(STAMP): pyproject.toml constraints.txt
 	@test ! -e $(VENV)/.unfinished && $(BIN)/python -c '$(SUPPORTED); import pip' 2>/dev/null || { $(CREATE_VENV); }
 	@touch $(VENV)/.unfinished
@@ -51,11 +52,12 @@ SUPPORTED := import sys; assert (3, 10) <= sys.version_info < (3, 12)
 
 # Each candidate is run, not just looked up: version managers leave shims that fail when called.
 define CREATE_VENV
-rm -rf $(VENV); \
 for python in $(PYTHON); do \
-    if "$$python" -c '$(SUPPORTED); import ensurepip, venv' 2>/dev/null; then "$$python" -m venv $(VENV); exit; fi; \
+    if "$$python" -c '$(SUPPORTED); import ensurepip, venv' 2>/dev/null; then "$$python" -m venv --clear $(VENV); exit; fi; \
 done; \
-if test $(origin PYTHON) = file && uv --version >/dev/null 2>&1; then uv venv --seed --python 3.11 $(VENV); exit; fi; \
+if test "$(origin PYTHON)" = file && uv --version >/dev/null 2>&1; then \
+    rm -rf $(VENV) && uv venv --seed --python 3.11 $(VENV); exit; \
+fi; \
 echo "robocell needs Python 3.11 or 3.10 with its venv module (tried: $(PYTHON)):" \
     "install one, on Debian 'apt install python3.11 python3.11-venv', or install uv, which fetches one." >&2; exit 1
 endef

@@ -115,6 +115,14 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         """A picture of the cell, uint8 [height, width, 3]."""
         return render(self.plant.world) if self.render_mode else None
 
+    def random_state(self) -> dict[str, Any]:
+        """State of the stream that resets draw from, as JSON."""
+        return dict(self.np_random.bit_generator.state)
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        """Lets resets go on drawing where :meth:`random_state` was taken."""
+        self.np_random.bit_generator.state = state
+
     def close(self) -> None:
         """Ends the simulator."""
         self.plant.close()

@@ -1,0 +1,116 @@
+"""Actors: whatever can be evaluated, a program, a trained run or an exported bundle, behind one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from gymnasium import spaces
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.contract import ACTION_SIZE, Array, Policy
+from robocell_controller.errors import InputError
+from robocell_controller.observer import OBSERVATION_SIZE
+from robocell_controller.programs import PickPlaceProgram, RigidProgram, load_program_config
+from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
+from robocell_envs.goal_env import goal_observation
+from robocell_envs.oracle import true_view
+from robocell_envs.scenario import nominal_poses
+from robocell_envs.simulation_config import simulation_config
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+PROGRAMS = ("rigid", "guided", "oracle")
+_PREFIX = "program:"
+
+
+class Actor(Protocol):
+    """Decides one policy period."""
+
+    def act(self, env: PickPlaceEnv, observation: Observation) -> Action:
+        """Action, shape [5], in [-1, 1], after ``observation``, the newest one of ``env``."""
+
+
+def load_actor(reference: str, cell: CellConfig) -> Actor:
+    """The actor that a reference names.
+
+    Args:
+        reference: ``program:`` and ``rigid``, ``guided`` or ``oracle``; or a run folder; or a bundle folder.
+        cell: the cell as it was when the actor was set up; ``rigid`` is taught in the middle of its ranges.
+
+    Raises:
+        InputError: no such actor, or it was made for another cell.
+    """
+    if reference.startswith(_PREFIX):
+        return _program(reference.removeprefix(_PREFIX), cell)
+    folder = Path(reference)
+    if (folder / "manifest.json").is_file():
+        from robocell_controller.bundle import load_bundle
+
+        return _PolicyActor(load_bundle(folder, cell).policy)
+    if (folder / "run.json").is_file():
+        # Only here, because it imports torch, which programs and bundles do without.
+        from robocell_agents.run_folder import load_model
+
+        return _ModelActor(_fitting(load_model(folder), folder))
+    names = ", ".join(_PREFIX + name for name in PROGRAMS)
+    raise InputError(reference, "neither run.json nor manifest.json", f"a run, a bundle, or one of {names}")
+
+
+class _ProgramActor:
+    """A program acts on the view, and the oracle on the plant too."""
+
+    def __init__(self, decide: Callable[[PickPlaceEnv], Array]) -> None:
+        self._decide = decide
+
+    def act(self, env: PickPlaceEnv, observation: Observation) -> Action:
+        return self._decide(env).astype(np.float32)
+
+
+class _PolicyActor:
+    """A bundle's policy acts on the observation alone."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def act(self, env: PickPlaceEnv, observation: Observation) -> Action:
+        return self._policy.act(observation)
+
+
+class _ModelActor:
+    """A Stable-Baselines3 model without its exploration noise; one trained for goals sees the goal too."""
+
+    def __init__(self, model: BaseAlgorithm) -> None:
+        self._model = model
+        self._has_goal = isinstance(model.observation_space, spaces.Dict)
+
+    def act(self, env: PickPlaceEnv, observation: Observation) -> Action:
+        goal = goal_observation(observation, env.view)
+        action, _ = self._model.predict({**goal} if self._has_goal else observation, deterministic=True)
+        return action.astype(np.float32)
+
+
+def _program(name: str, cell: CellConfig) -> Actor:
+    if name not in PROGRAMS:
+        raise InputError(_PREFIX + name, "no such program", f"one of {', '.join(PROGRAMS)}")
+    law = PickPlaceProgram(load_program_config(name), cell.motion, cell.rates, cell.load_robot().gripper)
+    if name == "oracle":
+        return _ProgramActor(lambda env: law.act(true_view(env.view, env.plant)))
+    if name == "rigid":
+        rigid = RigidProgram(law, *nominal_poses(simulation_config(cell)))
+        return _ProgramActor(lambda env: rigid.act(env.view))
+    return _ProgramActor(lambda env: law.act(env.view))
+
+
+def _fitting(model: BaseAlgorithm, folder: Path) -> BaseAlgorithm:
+    """The model, if it takes this cell's observation and gives its action."""
+    space = model.observation_space
+    vector = space["observation"] if isinstance(space, spaces.Dict) else space
+    found = (vector.shape, model.action_space.shape)
+    wanted = ((OBSERVATION_SIZE,), (ACTION_SIZE,))
+    if found != wanted:
+        raise InputError(folder, f"policy for observation and action shapes {found}", f"{wanted}")
+    return model

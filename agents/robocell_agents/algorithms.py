@@ -1,0 +1,75 @@
+"""Learning algorithms: from a training config to a Stable-Baselines3 (or SBX) model on vectorised cells."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from functools import partial
+from typing import Any
+
+import gymnasium
+import torch
+from stable_baselines3 import PPO, SAC, HerReplayBuffer
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+
+from robocell_agents.training_config import TrainingConfig
+from robocell_controller.cell import CellConfig
+from robocell_controller.errors import InputError
+
+
+def algorithm_class(name: str) -> type[BaseAlgorithm]:
+    """The class behind an algorithm's name.
+
+    Raises:
+        InputError: SBX is wanted and not installed.
+    """
+    if name == "sbx_sac":
+        try:
+            from sbx import SAC as SbxSac
+        except ImportError as error:
+            raise InputError("algorithm", "sbx_sac without SBX", "pip install 'robocell[sbx]'") from error
+        return SbxSac  # type: ignore[no-any-return]
+    return PPO if name == "ppo" else SAC
+
+
+def make_vec_env(config: TrainingConfig, cell: CellConfig, seed: int) -> VecEnv:
+    """``n_envs`` cells, in this process or one process each; seeded, and started from a clean process."""
+    makers = [partial(_make, config.env_id, cell)] * config.n_envs
+    env: VecEnv = SubprocVecEnv(makers, start_method="forkserver") if config.subprocesses else DummyVecEnv(makers)
+    env.seed(seed)
+    return env
+
+
+def build(config: TrainingConfig, env: VecEnv, seed: int, tensorboard: str) -> BaseAlgorithm:
+    """A fresh model."""
+    policy_kwargs: dict[str, Any] = {"net_arch": config.hidden}
+    if config.algorithm == "ppo":
+        policy_kwargs["activation_fn"] = torch.nn.Tanh
+        if config.log_std is not None:
+            policy_kwargs["log_std_init"] = config.log_std
+    extra: dict[str, Any] = {}
+    if config.algorithm == "sac_her":
+        extra["replay_buffer_class"] = HerReplayBuffer
+    return algorithm_class(config.algorithm)(
+        "MultiInputPolicy" if config.algorithm == "sac_her" else "MlpPolicy",
+        env,
+        policy_kwargs=policy_kwargs,
+        seed=seed,
+        tensorboard_log=tensorboard,
+        device="cpu",
+        **extra,
+        **config.settings,
+    )
+
+
+def ignore_interrupts() -> None:
+    """Leaves Ctrl-C, which a terminal sends to every process, to the parent; for worker processes."""
+    if multiprocessing.parent_process() is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _make(env_id: str, cell: CellConfig) -> gymnasium.Env[Any, Any]:
+    ignore_interrupts()
+    return Monitor(gymnasium.make(env_id, cell=cell))

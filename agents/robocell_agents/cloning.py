@@ -1,0 +1,77 @@
+"""Behaviour cloning of labelled observations into an SB3 policy, and reading the policy back as plain layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.sac.policies import SACPolicy
+
+from robocell_agents.demonstrations import Layers, Transitions
+from robocell_agents.training_config import CloningConfig
+
+
+def mean_action(model: BaseAlgorithm, observations: torch.Tensor) -> torch.Tensor:
+    """The policy's deterministic action, before clipping, [n, action], with gradients."""
+    policy = model.policy
+    if isinstance(policy, ActorCriticPolicy):
+        return policy.action_net(policy.mlp_extractor.forward_actor(observations))
+    assert isinstance(policy, SACPolicy)
+    return torch.tanh(policy.actor.mu(policy.actor.latent_pi(observations)))
+
+
+def clone(
+    model: BaseAlgorithm, data: Transitions, config: CloningConfig, steps: int, seed: int, tick: Callable[[], None]
+) -> float:
+    """Fits the policy's mean action to the labels by mean squared error; returns the last losses' mean.
+
+    Args:
+        model: PPO or SAC.
+        data: labelled transitions.
+        config: batch size and learning rate.
+        steps: gradient steps.
+        seed: of the order of the batches.
+        tick: called after each step.
+    """
+    observations, labels = torch.as_tensor(data.observations), torch.as_tensor(data.labels)
+    parameters = [parameter for name, parameter in model.policy.named_parameters() if _is_actor(name)]
+    optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=0.1 * config.learning_rate)
+    order = np.random.default_rng(seed)
+    losses = []
+    for _ in range(steps):
+        batch = torch.as_tensor(order.integers(len(data), size=config.batch_size))
+        loss = torch.nn.functional.mse_loss(mean_action(model, observations[batch]), labels[batch])
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        decay.step()
+        losses.append(loss.item())
+        tick()
+    return float(np.mean(losses[-100:]))
+
+
+def set_actor_trainable(model: BaseAlgorithm, trainable: bool) -> None:
+    """Freezes or releases the actor's weights, so that the critic can be trained alone."""
+    for name, parameter in model.policy.named_parameters():
+        if _is_actor(name) or name == "log_std":
+            parameter.requires_grad_(trainable)
+
+
+def plain_layers(model: BaseAlgorithm) -> Layers:
+    """The PPO actor as weights and biases, for workers that do without torch."""
+    policy = model.policy
+    assert isinstance(policy, ActorCriticPolicy)
+    modules = [*policy.mlp_extractor.policy_net, policy.action_net]
+    return [
+        (module.weight.detach().numpy().copy(), module.bias.detach().numpy().copy())
+        for module in modules
+        if isinstance(module, torch.nn.Linear)
+    ]
+
+
+def _is_actor(name: str) -> bool:
+    return name.startswith(("mlp_extractor.policy_net", "action_net", "actor."))

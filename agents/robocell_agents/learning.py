@@ -1,0 +1,80 @@
+"""The reinforcement-learning stage: what happens between the updates of an SB3 algorithm."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+from robocell_agents.cloning import set_actor_trainable
+from robocell_agents.training_config import TrainingConfig
+
+_CHECKPOINT_EVERY = 30.0  # s of wall time; a kill loses less than a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the stage asks of the run around it.
+
+    Attributes:
+        validate: evaluates the model and keeps it if it is the best; called with the steps done.
+        checkpoint: saves everything a resume needs.
+        stop: whether the run is to end now (signal, time limit).
+        show: reports steps done and the mean episode reward, for the progress bar.
+    """
+
+    validate: Callable[[int], None]
+    checkpoint: Callable[[], None]
+    stop: Callable[[], bool]
+    show: Callable[[int, float], None]
+
+
+class Stage(BaseCallback):
+    """Validates, checkpoints, logs reward terms raw, warms up the critic, and stops when told to."""
+
+    def __init__(self, config: TrainingConfig, hooks: Hooks, rollouts_done: int, validated_at: int) -> None:
+        super().__init__()
+        self._config = config
+        self._hooks = hooks
+        self.validated_at = validated_at
+        self._saved_at = time.monotonic()
+        self.rollouts = rollouts_done
+
+    def _on_training_start(self) -> None:
+        if self.rollouts < self._config.critic_warmup_rollouts:
+            set_actor_trainable(self.model, False)
+
+    def _on_rollout_start(self) -> None:
+        """Between updates: the model is whole and consistent here."""
+        if self.num_timesteps - self.validated_at >= self._config.evaluation.every_steps:
+            self.validated_at = self.num_timesteps
+            self._hooks.validate(self.num_timesteps)
+        if time.monotonic() - self._saved_at > _CHECKPOINT_EVERY:
+            self._hooks.checkpoint()
+            self._saved_at = time.monotonic()
+        if self.rollouts == self._config.critic_warmup_rollouts > 0:
+            set_actor_trainable(self.model, True)
+
+    def _on_step(self) -> bool:
+        self._check_finite()
+        for info in self.locals["infos"]:
+            for name, value in info.get("reward_terms", {}).items():
+                self.logger.record_mean(f"reward/{name}", value)
+        if self.n_calls % 32 == 0:
+            rewards = [episode["r"] for episode in self.model.ep_info_buffer or []]
+            self._hooks.show(self.num_timesteps, float(np.mean(rewards)) if rewards else math.nan)
+        return not self._hooks.stop()
+
+    def _on_rollout_end(self) -> None:
+        self.rollouts += 1
+
+    def _check_finite(self) -> None:
+        rewards = self.locals["rewards"]
+        if not np.isfinite(rewards).all():
+            index = int(np.flatnonzero(~np.isfinite(rewards))[0])
+            terms = self.locals["infos"][index]["reward_terms"]
+            raise FloatingPointError(f"step {self.num_timesteps}: reward is not finite in env {index}: {terms}")

@@ -1,0 +1,99 @@
+"""The run folder: what a training leaves behind, written so that a kill at any moment leaves a readable state.
+
+``run.json`` status and provenance · ``config.yaml`` and ``cell.yaml`` the resolved configs · ``policy.zip`` the best
+policy · ``progress.jsonl`` validation results · ``checkpoint/`` what ``--resume`` needs · ``tensorboard/``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from robocell_agents.algorithms import algorithm_class
+from robocell_agents.training_config import TrainingConfig
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import Config, parse, read_yaml
+from robocell_controller.errors import InputError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file beside its place and renames it into place."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Writes JSON, see :func:`write_text`."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_config(path: Path, config: Config) -> None:
+    """Writes a config as YAML, see :func:`write_text`."""
+    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """The ``run.json`` of a finished training.
+
+    Raises:
+        InputError: no run folder, or its training has not finished.
+    """
+    content = read_status(run)
+    if content.get("status") != "finished" or not (run / "policy.zip").is_file():
+        raise InputError(run, f"training is {content.get('status')!r}", "a finished training (train --resume)")
+    return content
+
+
+def read_status(run: Path) -> dict[str, Any]:
+    """The ``run.json`` of a training in any state."""
+    path = run / "run.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(run, "no run.json in it", "a run folder made by robocell train") from error
+    except ValueError as error:
+        raise InputError(path, f"not JSON ({error})", "the file that robocell train wrote") from error
+    if not isinstance(content, dict):
+        raise InputError(path, type(content).__name__, "a JSON object")
+    return content
+
+
+def training_config(run: Path) -> TrainingConfig:
+    """The resolved training config of a run."""
+    return parse(TrainingConfig, read_yaml(run / "config.yaml"), run / "config.yaml")
+
+
+def cell_config(run: Path) -> CellConfig:
+    """The resolved cell config of a run."""
+    return parse(CellConfig, read_yaml(run / "cell.yaml"), run / "cell.yaml")
+
+
+def load_model(run: Path) -> BaseAlgorithm:
+    """The best policy of a finished training. Unpickles: load only your own runs."""
+    read_run(run)
+    return algorithm_class(training_config(run).algorithm).load(run / "policy.zip", device="cpu")
+
+
+def swap_in(new: Path, place: Path) -> None:
+    """Puts the finished folder ``new`` at ``place``; a kill in between leaves the old one as ``place.old``."""
+    old = place.with_name(place.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def latest(place: Path) -> Path | None:
+    """The folder that :func:`swap_in` last left whole, if any."""
+    for candidate in (place, place.with_name(place.name + ".old")):
+        if candidate.is_dir():
+            return candidate
+    return None

@@ -1,0 +1,76 @@
+"""Schema of ``configs/agents/*.yaml``: algorithm, demonstrations, cloning, reinforcement learning, evaluation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Len
+from pydantic import model_validator
+
+from robocell_controller.config import Config
+from robocell_controller.robot import Positive
+
+Count = Annotated[int, Gt(0)]
+CountOrNone = Annotated[int, Ge(0)]
+Share = Annotated[float, Ge(0)]
+GOAL_ALGORITHMS = ("sac_her",)
+
+
+class DemonstrationsConfig(Config):
+    """Episodes of a program; a share of them with noise on the actions, so that recoveries are shown too."""
+
+    program: Literal["oracle", "guided"]
+    episodes: Count
+    noisy_share: Share
+    noise: Share
+
+
+class CloningConfig(Config):
+    """Behaviour cloning, then rounds of DAgger: the student acts, the program says what it would have done."""
+
+    steps: Count
+    batch_size: Count
+    learning_rate: Positive
+    dagger_rounds: CountOrNone
+    dagger_episodes: CountOrNone
+    dagger_steps: CountOrNone
+
+
+class EvaluationConfig(Config):
+    """Periodic evaluation on validation seeds; the best policy by success, then cycle time, is kept."""
+
+    episodes: Count
+    every_steps: Count
+
+
+class TrainingConfig(Config):
+    """One training run. ``settings`` goes to the algorithm's constructor as it is."""
+
+    cell: str
+    algorithm: Literal["ppo", "sac", "sac_her", "sbx_sac"]
+    hidden: Annotated[list[Count], Len(1)]
+    n_envs: Count
+    subprocesses: bool
+    total_steps: CountOrNone
+    time_limit_s: Positive
+    settings: dict[str, Any]
+    log_std: float | None = None
+    critic_warmup_rollouts: CountOrNone = 0
+    demonstrations: DemonstrationsConfig | None = None
+    cloning: CloningConfig | None = None
+    evaluation: EvaluationConfig
+
+    @model_validator(mode="after")
+    def _fits(self) -> TrainingConfig:
+        if self.cloning and not self.demonstrations:
+            raise ValueError("demonstrations wherever there is cloning")
+        if self.demonstrations and self.algorithm in (*GOAL_ALGORITHMS, "sbx_sac"):
+            raise ValueError("no demonstrations with sac_her and sbx_sac")
+        if self.algorithm != "ppo" and (self.log_std is not None or self.critic_warmup_rollouts):
+            raise ValueError("log_std and critic_warmup_rollouts with ppo only")
+        return self
+
+    @property
+    def env_id(self) -> str:
+        """The environment the algorithm trains on."""
+        return "RobotCell/PickPlaceGoal-v0" if self.algorithm in GOAL_ALGORITHMS else "RobotCell/PickPlace-v0"

@@ -1,0 +1,83 @@
+"""Validation during training: how the policy does on fixed seeds that it is not trained on."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from robocell_agents.cloning import plain_layers
+from robocell_agents.demonstrations import Actor, collect_parallel
+from robocell_agents.training_config import TrainingConfig
+from robocell_controller.cell import CellConfig
+from robocell_controller.statistics import wilson
+
+_RELIABLE = 0.98  # success from which on pace decides which of two policies is better
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Success with its Wilson 95 % interval, median cycle time of the successes (s), and pace."""
+
+    success: float
+    low: float
+    high: float
+    n: int
+    cycle_time_s: float
+    parts_per_hour: float
+
+    @classmethod
+    def of(cls, row: dict[str, Any] | None) -> Score | None:
+        """Back from :meth:`row`."""
+        return None if row is None else cls(**row)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    def better_than(self, other: Score) -> bool:
+        """More reliable; or both reliable, and faster."""
+        ours, theirs = min(self.success, _RELIABLE), min(other.success, _RELIABLE)
+        return (ours, self.parts_per_hour) > (theirs, other.parts_per_hour)
+
+
+def validate(
+    model: BaseAlgorithm, config: TrainingConfig, cell: CellConfig, seeds: list[int], pool: Executor, workers: int
+) -> Score:
+    """Plays one episode per seed with the deterministic policy."""
+    if config.algorithm == "ppo":
+        episodes = collect_parallel(pool, workers, cell, "guided", Actor(plain_layers(model), 0.0), seeds)
+        success, time_s = episodes.success, episodes.time_s
+    else:
+        success, time_s = _play(model, config, cell, seeds)
+    low, high = wilson(int(success.sum()), len(seeds))
+    return Score(
+        success=float(success.mean()),
+        low=low,
+        high=high,
+        n=len(seeds),
+        cycle_time_s=float(np.median(time_s[success])) if success.any() else float(time_s.max()),
+        parts_per_hour=float(3600.0 * success.sum() / time_s.sum()),
+    )
+
+
+def _play(
+    model: BaseAlgorithm, config: TrainingConfig, cell: CellConfig, seeds: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    env = gymnasium.make(config.env_id, cell=cell)
+    success, time_s = [], []
+    for seed in seeds:
+        observation, _ = env.reset(seed=seed)
+        done = False
+        while not done:
+            action, _ = model.predict(observation, deterministic=True)
+            observation, _, terminated, truncated, info = env.step(action)
+            done = terminated or truncated
+        success.append(info["cycle"]["success"])
+        time_s.append(info["cycle"]["time_s"])
+    env.close()
+    return np.array(success), np.array(time_s)

@@ -1,0 +1,78 @@
+"""A learned policy as an ONNX graph, run on one thread by ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from robocell_controller.contract import ACTION_SIZE
+from robocell_controller.errors import InputError
+from robocell_controller.observer import OBSERVATION_SIZE
+
+INPUT, OUTPUT = "observation", "action"
+_INTERFACE = {INPUT: [1, OBSERVATION_SIZE], OUTPUT: [1, ACTION_SIZE]}
+_EXPECTED = f"one graph '{INPUT}' float [1, {OBSERVATION_SIZE}] -> '{OUTPUT}' float [1, {ACTION_SIZE}]"
+
+
+class OnnxPolicy:
+    """Normalisation, network, squashing and action scaling are all inside the graph."""
+
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
+        """Starts the session.
+
+        Args:
+            path: the ONNX file; it must hold all its weights.
+            content: the file's bytes where they were read (and checked) already.
+
+        Raises:
+            InputError: not readable, not a graph that ONNX Runtime runs, or one with other inputs and outputs.
+        """
+        try:
+            content = path.read_bytes() if content is None else content
+            self._session = onnxruntime.InferenceSession(content, _options(), ["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises a class of its own for each status code
+            raise InputError(path, _first_line(error), _EXPECTED) from error
+        found = {node.name: node.shape for node in self._session.get_inputs() + self._session.get_outputs()}
+        types = {node.type for node in self._session.get_inputs() + self._session.get_outputs()}
+        if found != _INTERFACE or types != {"tensor(float)"}:
+            raise InputError(path, f"a graph with {found} of {', '.join(sorted(types))}", _EXPECTED)
+
+    def act(self, observation: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Action, shape [5], in [-1, 1], for one observation, shape [OBSERVATION_SIZE].
+
+        Raises:
+            InputError: an observation of another shape or type, or with NaN or infinity in it.
+        """
+        _check(observation)
+        (action,) = self._session.run([OUTPUT], {INPUT: observation[None]})
+        result: npt.NDArray[np.float32] = action[0]
+        return result
+
+
+def _check(observation: npt.NDArray[np.float32]) -> None:
+    if not isinstance(observation, np.ndarray) or observation.dtype != np.float32:
+        found = getattr(observation, "dtype", type(observation).__name__)
+        raise InputError("observation", f"{found}", "an array of float32")
+    if observation.shape != (OBSERVATION_SIZE,):
+        raise InputError("observation", f"shape {list(observation.shape)}", f"shape [{OBSERVATION_SIZE}]")
+    if not np.isfinite(observation).all():
+        index = int(np.flatnonzero(~np.isfinite(observation))[0])
+        raise InputError(f"observation[{index}]", str(observation[index]), "finite numbers")
+
+
+def _options() -> Any:
+    """One thread that does not spin: the pool's wake-ups cost more than such a small net, and jitter."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # what goes wrong is raised
+    return options
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
