@@ -53,8 +53,9 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
         return _PolicyActor(load_bundle(folder, cell).policy)
     if (folder / "run.json").is_file():
         # Only here, because it imports torch, which programs and bundles do without.
-        from robocell_agents.run_folder import load_model
+        from robocell_agents.run_folder import cell_config, load_model
 
+        _check_meaning(cell_config(folder), cell, folder)
         return _ModelActor(_fitting(load_model(folder), folder))
     names = ", ".join(_PREFIX + name for name in PROGRAMS)
     raise InputError(reference, "neither run.json nor manifest.json", f"a run, a bundle, or one of {names}")
@@ -88,8 +89,8 @@ class _ModelActor:
         self._has_goal = isinstance(model.observation_space, spaces.Dict)
 
     def act(self, env: PickPlaceEnv, observation: Observation) -> Action:
-        goal = goal_observation(observation, env.view)
-        action, _ = self._model.predict({**goal} if self._has_goal else observation, deterministic=True)
+        seen = goal_observation(observation, env.view) if self._has_goal else observation
+        action, _ = self._model.predict(seen, deterministic=True)  # type: ignore[arg-type]
         return action.astype(np.float32)
 
 
@@ -105,12 +106,19 @@ def _program(name: str, cell: CellConfig) -> Actor:
     return _ProgramActor(lambda env: law.act(env.view))
 
 
+def _check_meaning(trained: CellConfig, cell: CellConfig, folder: Path) -> None:
+    """Robot, rates and motion give observation and action their meaning; they must be the trained ones."""
+    for key in ("robot", "rates", "motion"):
+        found, wanted = getattr(trained, key), getattr(cell, key)
+        if found != wanted:
+            raise InputError(f"{folder / 'cell.yaml'}: {key}", f"trained for {found}", f"the cell's {wanted}")
+
+
 def _fitting(model: BaseAlgorithm, folder: Path) -> BaseAlgorithm:
-    """The model, if it takes this cell's observation and gives its action."""
+    """The model, if it takes this version's observation and gives its action."""
     space = model.observation_space
     vector = space["observation"] if isinstance(space, spaces.Dict) else space
-    found = (vector.shape, model.action_space.shape)
-    wanted = ((OBSERVATION_SIZE,), (ACTION_SIZE,))
+    found, wanted = (vector.shape, model.action_space.shape), ((OBSERVATION_SIZE,), (ACTION_SIZE,))
     if found != wanted:
-        raise InputError(folder, f"policy for observation and action shapes {found}", f"{wanted}")
+        raise InputError(folder / "policy.zip", f"observation and action of shapes {found}", str(wanted))
     return model

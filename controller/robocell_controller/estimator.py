@@ -13,7 +13,8 @@ import numpy as np
 from robocell_controller.contract import Array, CellState, Setpoint
 from robocell_controller.kinematics import Kinematics, TcpPose
 
-HOLDING_EFFORT = 4.0  # N between the pads from which something is in the hand
+HOLDING_EFFORT = 4.0  # N between the pads from which something is in the hand,
+HOLDING_MISFIT = 0.006  # m, if the pads are no further apart than the part is wide: they may also press on the table
 QUARTER = np.pi / 2  # parts have a square section: yaw is defined up to a quarter turn
 _HISTORY = 16  # TCP poses remembered, policy periods; bounds the tracker delay that can be compensated
 
@@ -36,7 +37,7 @@ class View:
         gripper_effort: N.
         holding: something is between the pads.
         part_age: s since the tracked pose was taken.
-        gripper_action: last gripper command, see ``JointCommand``.
+        gripper_command: last gripper command, see ``JointCommand``.
     """
 
     tcp_position: Array
@@ -52,12 +53,17 @@ class View:
     gripper_effort: float
     holding: bool
     part_age: float
-    gripper_action: float
+    gripper_command: float
 
 
 def nearest_branch(yaw: float, reference: float) -> float:
     """The yaw that looks the same under quarter turns and lies nearest to ``reference``, rad."""
     return float(yaw - QUARTER * np.round((yaw - reference) / QUARTER))
+
+
+def is_holding(effort: float, gripper_width: float, part_width: float) -> bool:
+    """Whether the part is between the pads, by their force (N) and distance (m)."""
+    return effort > HOLDING_EFFORT and gripper_width < part_width + HOLDING_MISFIT
 
 
 class Estimator:
@@ -75,19 +81,19 @@ class Estimator:
         self._width: tuple[float, float] | None = None
         self._cycle = -1
 
-    def view(self, state: CellState, setpoint: Setpoint, gripper_action: float) -> View:
+    def view(self, state: CellState, setpoint: Setpoint, gripper_command: float) -> View:
         """View of the newest sensor values, called once per policy period.
 
         Args:
             state: sensor values.
             setpoint: where the joints were last told to be.
-            gripper_action: the gripper command in force.
+            gripper_command: the gripper command in force.
         """
         if state.cycle != self._cycle:
             self._cycle, self._part_yaw = state.cycle, 0.0
         tcp, jacobian = self._kinematics.pose_and_jacobian(state.q)
         self._history.append((state.time, tcp))
-        holding = state.gripper_effort > HOLDING_EFFORT
+        holding = is_holding(state.gripper_effort, state.gripper_width, float(state.part_size[0]))
         position, yaw = self._part(state, tcp, holding)
         width, height = state.part_size
         return View(
@@ -104,7 +110,7 @@ class Estimator:
             gripper_effort=state.gripper_effort,
             holding=holding,
             part_age=state.part_age,
-            gripper_action=gripper_action,
+            gripper_command=gripper_command,
         )
 
     def _part(self, state: CellState, tcp: TcpPose, holding: bool) -> tuple[Array, float]:

@@ -6,6 +6,7 @@ Joint velocities ramp to the wanted ones with all joints in step, so the directi
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -63,6 +64,16 @@ class MotionConfig(Config):
         return self
 
 
+def gripper_command(action: float) -> float:
+    """Gripper command of an action: an opening as it is, a force by its square, for a fine touch at small forces."""
+    return action if action >= 0.0 else -action * action
+
+
+def gripper_action(command: float) -> float:
+    """Inverse of :func:`gripper_command`."""
+    return command if command >= 0.0 else -math.sqrt(-command)
+
+
 class Motion:
     """Plans segments for one robot. Holds no state between calls but Pinocchio's workspace."""
 
@@ -87,7 +98,7 @@ class Motion:
         ramp = np.abs(change / self._acceleration).max()
         share = np.minimum(self._times / max(ramp, self._tick), 1.0)
         dq = setpoint.dq + share * change
-        return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, float(action[4]))
+        return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper_command(float(action[4])))
 
     def _twist(self, pose: TcpPose, action: Array) -> Array:
         velocity = self._config.tcp_speed_m_s * action[:3]

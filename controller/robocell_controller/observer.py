@@ -53,7 +53,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("gripper_effort", "N", _EFFORT),
     Feature("holding", "1", 1.0),
     Feature("part_age", "s", _AGE),
-    Feature("gripper_action", "1", 1.0),
+    Feature("gripper_command", "1", 1.0),
 )
 OBSERVATION_SIZE = len(FEATURES)
 BOUNDS = np.array([feature.clip for feature in FEATURES], dtype=np.float32)
@@ -94,7 +94,7 @@ class Observer:
             view.gripper_effort,
             float(view.holding),
             view.part_age,
-            view.gripper_action,
+            view.gripper_command,
         ]
 
 

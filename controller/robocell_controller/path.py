@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from robocell_controller.contract import ACTION_SIZE, Array, CellState, Setpoint
 from robocell_controller.estimator import Estimator, View
-from robocell_controller.motion import Motion, MotionConfig, RatesConfig
+from robocell_controller.motion import Motion, MotionConfig, RatesConfig, gripper_action
 from robocell_controller.observer import Observer
 from robocell_controller.robot import RobotConfig
 from robocell_controller.safety import SafetyKernel, Verdict
@@ -32,12 +32,12 @@ class ControlPath:
     def reset(self, q: Array) -> None:
         """Bumpless start: the first setpoint is where the joints stand, ``q`` [7] rad; the gripper opens."""
         self.setpoint = Setpoint(q.copy(), np.zeros_like(q), np.zeros_like(q))
-        self.gripper_action = 1.0
+        self.gripper_command = 1.0
         self._estimator.reset()
 
     def view(self, state: CellState) -> View:
         """What a program acts on; call once per policy period."""
-        return self._estimator.view(state, self.setpoint, self.gripper_action)
+        return self._estimator.view(state, self.setpoint, self.gripper_command)
 
     def observation(self, view: View) -> npt.NDArray[np.float32]:
         """What a policy acts on."""
@@ -47,11 +47,11 @@ class ControlPath:
         """Certified segment for one action; anything but five finite numbers counts as *stop*, gripper unchanged."""
         verdict = self._kernel.certify(self.setpoint, self._motion.plan(self.setpoint, self._sane(action)))
         self.setpoint = verdict.setpoint
-        self.gripper_action = verdict.segment.gripper
+        self.gripper_command = verdict.segment.gripper
         return verdict
 
     def _sane(self, action: npt.NDArray[np.floating]) -> Array:
         values = np.asarray(action, dtype=np.float64)
         if values.shape != (ACTION_SIZE,) or not np.isfinite(values).all():
-            return np.array([0.0, 0.0, 0.0, 0.0, self.gripper_action])
+            return np.array([0.0, 0.0, 0.0, 0.0, gripper_action(self.gripper_command)])
         return np.clip(values, -1.0, 1.0)

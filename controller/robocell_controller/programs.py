@@ -15,7 +15,7 @@ from annotated_types import Gt, Interval
 from robocell_controller.config import Config, load
 from robocell_controller.contract import Array
 from robocell_controller.estimator import View
-from robocell_controller.motion import MotionConfig, RatesConfig
+from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
 
@@ -72,11 +72,13 @@ class PickPlaceProgram:
         offset = grasp - view.tcp_position
         turn = view.part_yaw - view.tcp_yaw
         sideways = float(np.hypot(offset[0], offset[1])) + 0.02 * max(0.0, abs(turn) - config.yaw_tolerance_rad)
-        if sideways < config.grasp_tolerance_m and abs(offset[2]) < config.grasp_tolerance_m:
-            return self._action(offset, turn, -config.grip_share)
+        closing = view.gripper_command < 0.0  # once begun, go through with it: no dithering at the tolerance
+        tolerance = config.grasp_tolerance_m * (2.0 if closing else 1.0)
+        if sideways < tolerance and abs(offset[2]) < tolerance:
+            return self._action(view, offset, turn, gripper_action(-config.grip_share))
         climb = config.cone_slope * max(0.0, sideways - config.grasp_tolerance_m)
         offset[2] += min(climb, height / 2 + config.hover_m)
-        return self._action(offset, turn, self._opening(width + config.preshape_m))
+        return self._action(view, offset, turn, self._opening(width + config.preshape_m))
 
     def _carry(self, view: View) -> Array:
         """Up, over and down to the place along an inverted cone; release when there."""
@@ -85,12 +87,12 @@ class PickPlaceProgram:
         turn = view.place_yaw - view.part_yaw
         sideways = float(np.hypot(offset[0], offset[1]))
         if sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
-            return self._action(np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
+            return self._action(view, np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
         offset[2] += min(config.cone_slope * max(0.0, sideways - config.place_tolerance_m), config.hover_m)
         raised = view.part_position[2] - view.place_position[2]
         if sideways > config.hover_m and raised < config.hover_m / 2:
             offset[:2] *= 0.3  # lift clear of the table before crossing it
-        return self._action(offset, turn, -config.grip_share)
+        return self._action(view, offset, turn, gripper_action(-config.grip_share))
 
     def _placed(self, view: View) -> bool:
         offset = view.place_position - view.part_position
@@ -99,16 +101,20 @@ class PickPlaceProgram:
     def _retreat(self, view: View) -> Array:
         opening = self._opening(view.part_size[0] + 2 * self._config.release_m)
         free = view.gripper_width > view.part_size[0] + self._config.release_m / 2
-        return self._action(np.array([0.0, 0.0, self._config.retreat_m if free else 0.0]), 0.0, opening)
+        return self._action(view, np.array([0.0, 0.0, self._config.retreat_m if free else 0.0]), 0.0, opening)
 
     def _opening(self, width: float) -> float:
         return float(np.clip(width / self._stroke, 0.0, 1.0))
 
-    def _action(self, offset: Array, turn: float, gripper: float) -> Array:
-        """Towards ``offset`` [3] m at a speed from which braking stops there, never past it in one period."""
-        distance = float(np.linalg.norm(offset))
+    def _action(self, view: View, offset: Array, turn: float, gripper: float) -> Array:
+        """Towards ``offset`` [3] m at a speed from which braking stops there.
+
+        The arm goes on at its present speed while it changes to the new one: half a period of it is spoken for.
+        """
+        ahead = offset - 0.5 * self._period * view.tcp_velocity
+        distance = float(np.linalg.norm(ahead))
         speed = min(self._config.speed_m_s, np.sqrt(2 * self._config.braking_m_s2 * distance), distance / self._period)
-        velocity = offset * (speed / max(distance, 1e-9)) / self._tcp_speed
+        velocity = ahead * (speed / max(distance, 1e-9)) / self._tcp_speed
         rate = np.clip(turn / self._period, -self._config.yaw_rate_rad_s, self._config.yaw_rate_rad_s)
         return np.clip([*velocity, rate / self._yaw_rate, gripper], -1.0, 1.0)
 
@@ -137,7 +143,7 @@ class RigidProgram:
     def _believed(self, view: View) -> tuple[Array, float]:
         if view.holding:
             return view.tcp_position, view.tcp_yaw
-        if np.linalg.norm(view.tcp_position - self._place[:3]) < 0.06 and view.gripper_action > 0.0:
+        if np.linalg.norm(view.tcp_position - self._place[:3]) < 0.06 and view.gripper_command > 0.0:
             return self._place[:3], float(self._place[3])
         return self._part[:3], float(self._part[3])
 

@@ -45,7 +45,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     25    gripper_effort            N    70        ±3
     26    holding                   1    1         ±3     something is between the pads
     27    part_age                  s    0.2       ±3     time since the tracked pose was taken
-    28    gripper_action            1    1         ±3     command in force
+    28    gripper_command           1    1         ±3     opening, or minus the share of force, in force
     ===== ========================= ==== ========= ====== =============================================
 
     **Action** (``Box`` [-1, 1], float32):
@@ -55,7 +55,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ===== ======== ============================================================================
     0-2   tcp_dx.. TCP displacement in one policy period, base frame; 1 = speed limit × period
     3     tcp_dyaw TCP rotation about base z in one policy period
-    4     gripper  [0, 1]: go to that share of the stroke; [-1, 0): grip with that share of force
+    4     gripper  a in [0, 1]: go to that share of the stroke; in [-1, 0): grip with a² of the force
     ===== ======== ============================================================================
 
     **Success**: the part lies in the slot within the task's tolerances, at rest, released, the hand clear of it.

@@ -49,12 +49,12 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
 
     **Action**: that of ``PickPlaceEnv``.
 
-    **Reward**: 0 where achieved and desired goal are within the task's place tolerance, else -1. It is a function
-    of the two goals alone, because HER exchanges the goals of stored transitions and asks for their rewards again.
+    **Reward**: 0 where achieved and desired goal are within the task's place tolerance, else -1; a function of
+    the two goals alone, because HER exchanges the goals of stored transitions and asks for their rewards again.
     **Success** (``info["is_success"]``): the reward is 0. Whether the part was also released and left alone is
     ``info["is_placed"]``, the success of ``PickPlaceEnv``.
-    **Episode end**: never terminated, because HER keeps the ends of stored transitions when it exchanges their goals,
-    and because an early end is worth having where each step costs 1. Truncated when ``PickPlaceEnv`` would end.
+    **Episode end**: never terminated, because HER keeps the ends of stored transitions when it exchanges goals,
+    and because an early end is worth having where each step costs 1; truncated when ``PickPlaceEnv`` ends.
 
     **Version history**: v0, first version.
     """

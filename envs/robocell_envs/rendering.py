@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pybullet
 
+from robocell_envs.bullet import pybullet
 from robocell_envs.world import World
 
 WIDTH, HEIGHT = 480, 360

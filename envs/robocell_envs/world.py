@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pybullet
-from pybullet_utils.bullet_client import BulletClient
 
 from robocell_controller.contract import Array, JointCommand
 from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import RobotConfig
+from robocell_envs.bullet import BulletClient, connect, pybullet
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_HEIGHT, Scenario
 
@@ -22,7 +21,8 @@ _GRAVITY = -9.81  # m/s²
 _TABLE_HALF = [0.35, 0.5, 0.02]  # m
 _TABLE_CENTRE = [0.5, 0.0, -0.02]
 _TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
-_POSITION_GAIN = 0.4  # share of the position error corrected in one physics step
+_POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
+_VELOCITY_GAINS = [1.0] * 7
 _GRIP_SPEED = 1.0  # m/s, see _Gripper
 _WIDTH_GAIN = 20.0  # 1/s
 _STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
@@ -63,12 +63,13 @@ class World:
         self, robot: RobotConfig, rates: RatesConfig, table_friction: float, solver_iterations: int, visual: bool = False
     ) -> None:
         """Starts an empty client; :meth:`build` fills it."""
-        self.client = BulletClient(pybullet.DIRECT)
+        self.client = connect()
         self._urdf = str(urdf_file(robot.model_dump_json(), visual))
         self._robot = robot
         self._torque = robot.limits.torque.tolist()
         self._rates = rates
         self._substeps = rates.physics_hz // rates.controller_hz
+        self._substep = 1.0 / rates.physics_hz
         self._table_friction = table_friction
         self._iterations = solver_iterations
 
@@ -96,19 +97,24 @@ class World:
         self._gripper = _Gripper(client, self.arm, self._robot)
 
     def step(self, command: JointCommand) -> None:
-        """Lets one controller tick pass with the drives following ``command``."""
-        self.client.setJointMotorControlArray(
-            self.arm,
-            ARM_JOINTS,
-            pybullet.POSITION_CONTROL,
-            targetPositions=command.q.tolist(),
-            targetVelocities=command.dq.tolist(),
-            forces=self._torque,
-            positionGains=[_POSITION_GAIN] * 7,
-            velocityGains=[1.0] * 7,
-        )
+        """Lets one controller tick pass with the drives following ``command``.
+
+        As real drives do, these interpolate: each physics step is given the position where the joint should be at its
+        start, and the velocity moves it on. One target for the whole tick would make the joints run ahead of it.
+        """
         self._gripper.drive(command.gripper)
-        for _ in range(self._substeps):
+        speeds = command.dq.tolist()
+        for remaining in range(self._substeps, 0, -1):
+            self.client.setJointMotorControlArray(
+                self.arm,
+                ARM_JOINTS,
+                pybullet.POSITION_CONTROL,
+                targetPositions=(command.q - command.dq * (remaining * self._substep)).tolist(),
+                targetVelocities=speeds,
+                forces=self._torque,
+                positionGains=_POSITION_GAINS,
+                velocityGains=_VELOCITY_GAINS,
+            )
             self.client.stepSimulation()
 
     def truth(self) -> Truth:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robocell_controller.contract import Array
-from robocell_controller.estimator import HOLDING_EFFORT, nearest_branch
+from robocell_controller.estimator import is_holding, nearest_branch
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import RewardConfig, TaskConfig
 from robocell_envs.world import Truth
@@ -29,7 +29,7 @@ class Measures:
         yaw_error: absolute, rad, up to quarter turns.
         tilt: rad.
         speed: of the part, m/s.
-        held: both finger drives bear force.
+        held: the part is between the pads, and they press on it.
         raised: the part's bottom is clearly over table and tray.
         clear: height of the TCP over the part's top, m.
         off_table: the part has fallen from the table.
@@ -71,7 +71,7 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
         yaw_error=abs(yaw_error),
         tilt=truth.part_tilt,
         speed=truth.part_speed,
-        held=truth.gripper_effort > HOLDING_EFFORT,
+        held=is_holding(truth.gripper_effort, truth.gripper_width, scenario.part.width),
         raised=bool(truth.part_position[2] - height / 2 > _RAISED),
         clear=float(tcp_position[2] - truth.part_position[2] - height / 2),
         off_table=bool(truth.part_position[2] < _OFF_TABLE),

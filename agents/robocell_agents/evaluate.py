@@ -1,0 +1,153 @@
+"""Evaluation: an actor on the seeded episodes of a suite, spread over processes, as one JSON document."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from robocell_agents import provenance
+from robocell_agents.actors import Actor, load_actor
+from robocell_agents.files import write_text
+from robocell_agents.progress import progress_bar
+from robocell_agents.seeds import FIRST_SEED, episode_seeds
+from robocell_agents.statistics import median_and_p95
+from robocell_agents.suites import load_suite
+from robocell_agents.workers import be_a_worker
+from robocell_controller.cell import CellConfig
+from robocell_controller.errors import InputError
+from robocell_controller.statistics import wilson
+from robocell_envs.cell_env import PickPlaceEnv
+
+Row = dict[str, Any]
+_CHUNK = 5  # episodes that a worker plays before it reports
+_DIGITS = 6  # micrometres and microseconds; more would only make the file larger
+
+
+def evaluate(policy: str, suite: str, episodes: int, seeds: str = "test", workers: int = 1) -> dict[str, Any]:
+    """Plays ``episodes`` episodes of every condition, on the same seeds in each, so that policies can be paired.
+
+    Args:
+        policy: see :func:`robocell_agents.actors.load_actor`.
+        suite: name or file of a suite.
+        episodes: number of episodes of each condition.
+        seeds: name of a range of seeds, see :mod:`robocell_agents.seeds`.
+        workers: processes; the rows do not depend on it.
+
+    Returns:
+        The document that ``robocell evaluate`` writes.
+
+    Raises:
+        InputError: bad policy, suite, number or range.
+    """
+    if workers < 1:
+        raise InputError("workers", str(workers), "at least 1")
+    chosen, numbers = load_suite(suite), episode_seeds(seeds, episodes)
+    load_actor(policy, chosen.cell)  # what is wrong with it is said here, in one line, not in a worker
+    start = time.monotonic()
+    rows = _play_all(policy, chosen.cell, chosen.conditions, numbers, workers)
+    wall_s = round(time.monotonic() - start, 1)
+    document = {
+        "policy": provenance.portable(policy),
+        "suite": chosen.summary(),
+        "command": provenance.command(),
+        "versions": provenance.versions(),
+        "hardware": {**provenance.hardware(), "workers": workers, "wall_s": wall_s},
+        "git": provenance.git_state(),
+        "seeds": {"range": seeds, "first": FIRST_SEED[seeds], "n": episodes},
+        **metrics(rows),
+        "episodes": rows,
+    }
+    if len(chosen.conditions) > 1:
+        document["conditions"] = {name: metrics(_of(rows, name)) for name in chosen.conditions}
+    return document
+
+
+def metrics(rows: list[Row]) -> dict[str, Any]:
+    """What a set of episodes amounts to; None where no success leaves nothing to measure."""
+    good = [row for row in rows if row["success"]]
+    low, high = wilson(len(good), len(rows))
+    time_s = sum(row["time_s"] for row in rows)
+    energy = sum(row["energy_j"] for row in rows)
+    return {
+        "success": {"rate": len(good) / len(rows), "low": low, "high": high, "n": len(rows)},
+        "cycle_time_s": median_and_p95([row["time_s"] for row in good]),
+        "parts_per_hour": 3600.0 * len(good) / time_s,
+        "drops": sum(row["drops"] for row in rows),
+        "placement_error_m": median_and_p95([row["placement_error_m"] for row in good]),
+        "energy_j_per_part": energy / len(good) if good else None,
+        "failures": dict(Counter(row["failure"] for row in rows if row["failure"]).most_common()),
+    }
+
+
+def write_evaluation(path: Path, document: dict[str, Any]) -> None:
+    """Writes the document with one line for each episode, so that a difference of two files can be read."""
+    mark = "episode rows"
+    text = json.dumps({**document, "episodes": mark}, indent=2, ensure_ascii=False, allow_nan=False)
+    rows = ",\n".join("    " + json.dumps(row) for row in document["episodes"])
+    write_text(path, text.replace(json.dumps(mark), f"[\n{rows}\n  ]") + "\n")
+
+
+def play(env: PickPlaceEnv, actor: Actor, seed: int) -> Row:
+    """One episode: its seed and the outcome of its cycle."""
+    observation, info = env.reset(seed=seed)
+    over = False
+    while not over:
+        observation, _, terminated, truncated, info = env.step(actor.act(env, observation))
+        over = terminated or truncated
+    cycle = info["cycle"]
+    rounded = {key: round(value, _DIGITS) if isinstance(value, float) else value for key, value in cycle.items()}
+    return {"seed": seed, **rounded}
+
+
+def _play_all(
+    policy: str, cell: CellConfig, conditions: dict[str, CellConfig], seeds: list[int], workers: int
+) -> list[Row]:
+    chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
+    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(workers, context, initializer=be_a_worker) as pool:
+        jobs = [
+            pool.submit(_play_chunk, policy, cell.model_dump_json(), name, changed.model_dump_json(), chunk)
+            for name, changed in conditions.items()
+            for chunk in chunks
+        ]
+        try:
+            _show(f"evaluate {provenance.portable(policy)}", jobs, len(seeds) * len(conditions))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [row for job in jobs for row in job.result()]
+
+
+def _show(name: str, jobs: list[Future[list[Row]]], total: int) -> None:
+    """Waits for the jobs behind a progress bar; the first error of a job ends the wait."""
+    with progress_bar() as progress:
+        bar = progress.add_task(name, total=total)
+        for job in as_completed(jobs):
+            progress.advance(bar, len(job.result()))
+
+
+def _play_chunk(policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]) -> list[Row]:
+    env, actor = _env(changed_json), _actor(policy, cell_json)
+    return [{"condition": condition, **play(env, actor, seed)} for seed in seeds]
+
+
+@cache
+def _env(cell_json: str) -> PickPlaceEnv:
+    return PickPlaceEnv(CellConfig.model_validate_json(cell_json))
+
+
+@cache
+def _actor(policy: str, cell_json: str) -> Actor:
+    return load_actor(policy, CellConfig.model_validate_json(cell_json))
+
+
+def _of(rows: list[Row], condition: str) -> Iterator[Row]:
+    return (row for row in rows if row["condition"] == condition)

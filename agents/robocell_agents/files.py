@@ -1,0 +1,51 @@
+"""Files: output is written beside its place and renamed into it, so nothing is left half-written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from robocell_controller.errors import InputError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Puts a file into place, making its folder where there is none.
+
+    Raises:
+        InputError: the file can't be written there.
+    """
+    beside = path.with_name(path.name + ".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error), "a place to write to") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Puts a text file into place, see :func:`write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Puts a JSON file into place, see :func:`write_bytes`."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """The object in a JSON file; ``what`` says in errors which file was expected.
+
+    Raises:
+        InputError: not readable, not JSON or not an object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error), what) from error
+    except ValueError as error:
+        raise InputError(path, f"not JSON ({error})", what) from error
+    if not isinstance(content, dict):
+        raise InputError(path, f"{type(content).__name__} at top level", what)
+    return content
