@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from robocell_agents.training_config import TrainingConfig
+from robocell_agents.workers import ignore_interrupts
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
 
@@ -27,16 +28,16 @@ def algorithm_class(name: str) -> type[BaseAlgorithm]:
     """
     if name == "sbx_sac":
         try:
-            from sbx import SAC as SbxSac
+            import sbx
         except ImportError as error:
             raise InputError("algorithm", "sbx_sac without SBX", "pip install 'robocell[sbx]'") from error
-        return SbxSac  # type: ignore[no-any-return]
+        return sbx.SAC  # type: ignore[no-any-return]
     return PPO if name == "ppo" else SAC
 
 
 def make_vec_env(config: TrainingConfig, cell: CellConfig, seed: int) -> VecEnv:
     """``n_envs`` cells, in this process or one process each; seeded, and started from a clean process."""
-    makers = [partial(_make, config.env_id, cell)] * config.n_envs
+    makers: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(_make, config.env_id, cell)] * config.n_envs
     env: VecEnv = SubprocVecEnv(makers, start_method="forkserver") if config.subprocesses else DummyVecEnv(makers)
     env.seed(seed)
     return env
@@ -64,12 +65,7 @@ def build(config: TrainingConfig, env: VecEnv, seed: int, tensorboard: str) -> B
     )
 
 
-def ignore_interrupts() -> None:
-    """Leaves Ctrl-C, which a terminal sends to every process, to the parent; for worker processes."""
-    if multiprocessing.parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _make(env_id: str, cell: CellConfig) -> gymnasium.Env[Any, Any]:
-    ignore_interrupts()
+    if multiprocessing.parent_process() is not None:
+        ignore_interrupts()
     return Monitor(gymnasium.make(env_id, cell=cell))

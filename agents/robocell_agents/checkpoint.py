@@ -38,9 +38,11 @@ def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: di
     if data is not None:
         np.savez(new / "data.npz", **{name: getattr(data, name) for name in Transitions.__dataclass_fields__})
     np.save(new / "torch_random.npy", torch.get_rng_state().numpy())
-    numpy_state = np.random.get_state(legacy=False)
-    np.savez(new / "numpy_random.npz", key=numpy_state["state"]["key"], pos=numpy_state["state"]["pos"])  # type: ignore[call-overload,index]
-    streams = {"python": _listed(random.getstate()), "envs": _env_streams(model.get_env())}
+    streams = {
+        "python": _listed(random.getstate()),
+        "numpy": _listed(np.random.get_state()),
+        "envs": _env_streams(model.get_env()),
+    }
     (new / "progress.json").write_text(json.dumps({**progress, "streams": streams}), encoding="utf-8")
     swap_in(new, run / _FOLDER)
 
@@ -70,8 +72,8 @@ def restore(
 
 def _restore_streams(folder: Path, env: VecEnv, streams: dict[str, Any]) -> None:
     torch.set_rng_state(torch.as_tensor(np.load(folder / "torch_random.npy")))
-    with np.load(folder / "numpy_random.npz") as saved:
-        np.random.set_state(("MT19937", saved["key"], int(saved["pos"])))
+    name, key, *rest = streams["numpy"]
+    np.random.set_state((name, np.array(key, dtype=np.uint32), *rest))
     version, state, gauss = streams["python"]
     random.setstate((version, tuple(state), gauss))
     env.reset()  # uses up the seeds the env was made with; the streams set now are what later resets draw from
@@ -85,4 +87,6 @@ def _env_streams(env: VecEnv | None) -> list[Any]:
 
 
 def _listed(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     return [_listed(item) for item in value] if isinstance(value, tuple) else value

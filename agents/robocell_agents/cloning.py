@@ -18,13 +18,19 @@ def mean_action(model: BaseAlgorithm, observations: torch.Tensor) -> torch.Tenso
     """The policy's deterministic action, before clipping, [n, action], with gradients."""
     policy = model.policy
     if isinstance(policy, ActorCriticPolicy):
-        return policy.action_net(policy.mlp_extractor.forward_actor(observations))
+        action: torch.Tensor = policy.action_net(policy.mlp_extractor.forward_actor(observations))
+        return action
     assert isinstance(policy, SACPolicy)
     return torch.tanh(policy.actor.mu(policy.actor.latent_pi(observations)))
 
 
 def clone(
-    model: BaseAlgorithm, data: Transitions, config: CloningConfig, steps: int, seed: int, tick: Callable[[], None]
+    model: BaseAlgorithm,
+    data: Transitions,
+    config: CloningConfig,
+    steps: int,
+    seed: int,
+    tick: Callable[[], None],
 ) -> float:
     """Fits the policy's mean action to the labels by mean squared error; returns the last losses' mean.
 

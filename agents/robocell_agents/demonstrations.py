@@ -71,7 +71,8 @@ def student_action(layers: Layers, observation: Floats) -> Floats:
     for weights, biases in layers[:-1]:
         hidden = np.tanh(weights @ hidden + biases)
     weights, biases = layers[-1]
-    return np.clip(weights @ hidden + biases, -1.0, 1.0)
+    action: Floats = np.clip(weights @ hidden + biases, -1.0, 1.0)
+    return action
 
 
 def collect(cell: CellConfig, program: str, actor: Actor, seeds: list[int]) -> Episodes:

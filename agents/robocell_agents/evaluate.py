@@ -7,11 +7,12 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from robocell_agents import provenance
 from robocell_agents.actors import Actor, load_actor
@@ -20,7 +21,7 @@ from robocell_agents.progress import progress_bar
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.statistics import median_and_p95
 from robocell_agents.suites import load_suite
-from robocell_agents.workers import be_a_worker
+from robocell_agents.workers import ignore_interrupts
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.statistics import wilson
@@ -32,7 +33,7 @@ _DIGITS = 6  # micrometres and microseconds; more would only make the file large
 
 
 def evaluate(policy: str, suite: str, episodes: int, seeds: str = "test", workers: int = 1) -> dict[str, Any]:
-    """Plays ``episodes`` episodes of every condition, on the same seeds in each, so that policies can be paired.
+    """Plays ``episodes`` episodes of every condition, the same seeds in each, so policies can be paired.
 
     Args:
         policy: see :func:`robocell_agents.actors.load_actor`.
@@ -63,11 +64,10 @@ def evaluate(policy: str, suite: str, episodes: int, seeds: str = "test", worker
         "git": provenance.git_state(),
         "seeds": {"range": seeds, "first": FIRST_SEED[seeds], "n": episodes},
         **metrics(rows),
-        "episodes": rows,
     }
     if len(chosen.conditions) > 1:
         document["conditions"] = {name: metrics(_of(rows, name)) for name in chosen.conditions}
-    return document
+    return {**document, "episodes": rows}
 
 
 def metrics(rows: list[Row]) -> dict[str, Any]:
@@ -102,9 +102,13 @@ def play(env: PickPlaceEnv, actor: Actor, seed: int) -> Row:
     while not over:
         observation, _, terminated, truncated, info = env.step(actor.act(env, observation))
         over = terminated or truncated
-    cycle = info["cycle"]
-    rounded = {key: round(value, _DIGITS) if isinstance(value, float) else value for key, value in cycle.items()}
-    return {"seed": seed, **rounded}
+    return {"seed": seed, **{key: _plain(value) for key, value in info["cycle"].items()}}
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, which JSON knows; floats rounded."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return round(value, _DIGITS) if isinstance(value, float) else value
 
 
 def _play_all(
@@ -112,7 +116,7 @@ def _play_all(
 ) -> list[Row]:
     chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, context, initializer=be_a_worker) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=ignore_interrupts) as pool:
         jobs = [
             pool.submit(_play_chunk, policy, cell.model_dump_json(), name, changed.model_dump_json(), chunk)
             for name, changed in conditions.items()
@@ -134,7 +138,9 @@ def _show(name: str, jobs: list[Future[list[Row]]], total: int) -> None:
             progress.advance(bar, len(job.result()))
 
 
-def _play_chunk(policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]) -> list[Row]:
+def _play_chunk(
+    policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]
+) -> list[Row]:
     env, actor = _env(changed_json), _actor(policy, cell_json)
     return [{"condition": condition, **play(env, actor, seed)} for seed in seeds]
 
@@ -146,8 +152,11 @@ def _env(cell_json: str) -> PickPlaceEnv:
 
 @cache
 def _actor(policy: str, cell_json: str) -> Actor:
-    return load_actor(policy, CellConfig.model_validate_json(cell_json))
+    actor = load_actor(policy, CellConfig.model_validate_json(cell_json))
+    if "torch" in sys.modules:  # a process on each core: more threads would wait for each other
+        sys.modules["torch"].set_num_threads(1)
+    return actor
 
 
-def _of(rows: list[Row], condition: str) -> Iterator[Row]:
-    return (row for row in rows if row["condition"] == condition)
+def _of(rows: list[Row], condition: str) -> list[Row]:
+    return [row for row in rows if row["condition"] == condition]

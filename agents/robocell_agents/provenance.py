@@ -68,10 +68,11 @@ def command() -> str:
     """This process's command line as one would type it, without paths of this machine."""
     name = Path(sys.argv[0]).name
     program = ["robocell"] if name in ("robocell", "__main__.py", "-c", "") else ["python", name]
-    return shlex.join(program + [_portable(argument) for argument in sys.argv[1:]])
+    return shlex.join(program + [portable(argument) for argument in sys.argv[1:]])
 
 
-def _portable(argument: str) -> str:
+def portable(argument: str) -> str:
+    """A command-line argument (``PATH`` or ``--option=PATH``) without what only this machine has."""
     option, equals, value = argument.rpartition("=")
     path = Path(value)
     if not path.is_absolute():

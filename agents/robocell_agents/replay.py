@@ -22,5 +22,10 @@ def fill_replay_buffer(model: BaseAlgorithm, data: Transitions) -> None:
         ended = data.terminated[row] | data.truncated[row]
         infos = [{"TimeLimit.truncated": bool(flag)} for flag in data.truncated[row]]
         model.replay_buffer.add(
-            data.observations[row], data.next_observations[row], data.actions[row], data.rewards[row], ended, infos
+            data.observations[row],
+            data.next_observations[row],
+            data.actions[row],
+            data.rewards[row],
+            ended,
+            infos,
         )

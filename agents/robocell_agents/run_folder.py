@@ -6,8 +6,6 @@ policy · ``progress.jsonl`` validation results · ``checkpoint/`` what ``--resu
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,26 +14,15 @@ import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents.algorithms import algorithm_class
+from robocell_agents.files import read_json, write_text
 from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file beside its place and renames it into place."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes JSON, see :func:`write_text`."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
-
-
 def write_config(path: Path, config: Config) -> None:
-    """Writes a config as YAML, see :func:`write_text`."""
+    """Writes a config as YAML, beside its place and renamed into it."""
     write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
 
 
@@ -53,16 +40,7 @@ def read_run(run: Path) -> dict[str, Any]:
 
 def read_status(run: Path) -> dict[str, Any]:
     """The ``run.json`` of a training in any state."""
-    path = run / "run.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(run, "no run.json in it", "a run folder made by robocell train") from error
-    except ValueError as error:
-        raise InputError(path, f"not JSON ({error})", "the file that robocell train wrote") from error
-    if not isinstance(content, dict):
-        raise InputError(path, type(content).__name__, "a JSON object")
-    return content
+    return read_json(run / "run.json", "a run folder made by robocell train")
 
 
 def training_config(run: Path) -> TrainingConfig:

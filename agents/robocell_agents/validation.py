@@ -46,7 +46,12 @@ class Score:
 
 
 def validate(
-    model: BaseAlgorithm, config: TrainingConfig, cell: CellConfig, seeds: list[int], pool: Executor, workers: int
+    model: BaseAlgorithm,
+    config: TrainingConfig,
+    cell: CellConfig,
+    seeds: list[int],
+    pool: Executor,
+    workers: int,
 ) -> Score:
     """Plays one episode per seed with the deterministic policy."""
     if config.algorithm == "ppo":

@@ -1,32 +1,27 @@
 """The bundle: a policy with all it needs to be run and checked. Loading trusts nothing.
 
-A folder with ``manifest.json`` (sha256 and size of every other file) · ``policy.onnx`` · ``contract.json`` (what the
-numbers mean) · ``golden.npz`` (observations and the actions they must give) · ``evaluation.json`` · ``card.md``.
+A folder with ``manifest.json`` (sha256 and size of every other file) · ``policy.onnx`` · ``contract.json``
+(what the numbers mean) · ``golden.npz`` (observations and their actions) · ``evaluation.json`` · ``card.md``.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from annotated_types import Ge, MinLen
 from pydantic import StringConstraints
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import C, Config, parse
-from robocell_controller.contract import ACTION_NAMES, ACTION_SIZE
 from robocell_controller.errors import InputError
-from robocell_controller.motion import MotionConfig, RatesConfig
-from robocell_controller.observer import FEATURES, OBSERVATION_SIZE
+from robocell_controller.golden import check_golden, parse_golden
 from robocell_controller.onnx_policy import OnnxPolicy
+from robocell_controller.policy_contract import Contract, check_contract
 
 MANIFEST, POLICY, CONTRACT, GOLDEN = "manifest.json", "policy.onnx", "contract.json", "golden.npz"
 EVALUATION, CARD = "evaluation.json", "card.md"
@@ -39,31 +34,6 @@ SIZE_CAPS = {  # bytes
     EVALUATION: 16 * MEGABYTE,
     CARD: MEGABYTE,
 }
-TOLERANCE = 1e-5  # greatest difference of an action, between SB3 and ONNX Runtime and at golden replay
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's earliest time: the same content gives the same bytes
-
-Arrays = dict[str, npt.NDArray[np.float32]]
-
-
-class FeatureConfig(Config):
-    """One entry of the observation, see ``observer.Feature``."""
-
-    name: str
-    unit: str
-    scale: float
-    clip: float
-
-
-class Contract(Config):
-    """What the policy's numbers mean: it fits only a controller and a cell that say the same."""
-
-    schema_version: Literal[1] = 1
-    cell: str
-    robot: str
-    rates: RatesConfig
-    motion: MotionConfig
-    observation: list[FeatureConfig]
-    action: list[str]
 
 
 class FileEntry(Config):
@@ -76,7 +46,7 @@ class FileEntry(Config):
 class Manifest(Config):
     """What the bundle is called, where it comes from, and what exactly is in it.
 
-    ``parity`` holds the greatest differences between the learner's policy and the graph, by kind of observation.
+    ``parity``: greatest difference between the learner's policy and the graph, by kind of observation.
     """
 
     schema_version: Literal[1] = 1
@@ -96,19 +66,6 @@ class Bundle:
     manifest: Manifest
 
 
-def own_contract(cell: CellConfig, name: str) -> Contract:
-    """The contract of policies trained in ``cell``, called ``name``, with this controller."""
-    observation = [FeatureConfig(name=f.name, unit=f.unit, scale=f.scale, clip=f.clip) for f in FEATURES]
-    return Contract(
-        cell=name,
-        robot=cell.load_robot().name,
-        rates=cell.rates,
-        motion=cell.motion,
-        observation=observation,
-        action=list(ACTION_NAMES),
-    )
-
-
 def load_bundle(folder: Path, cell: CellConfig | None = None) -> Bundle:
     """Reads and checks a bundle, each file once: what is checked is what runs.
 
@@ -123,9 +80,9 @@ def load_bundle(folder: Path, cell: CellConfig | None = None) -> Bundle:
     manifest = _parse_json(Manifest, folder / MANIFEST, content[MANIFEST])
     _check_hashes(folder, manifest, content)
     contract = _parse_json(Contract, folder / CONTRACT, content[CONTRACT])
-    _check_contract(folder / CONTRACT, contract, cell)
+    check_contract(folder / CONTRACT, contract, cell)
     policy = OnnxPolicy(folder / POLICY, content[POLICY])
-    _replay(folder / GOLDEN, policy, content[GOLDEN])
+    check_golden(folder / GOLDEN, parse_golden(folder / GOLDEN, content[GOLDEN]), policy)
     return Bundle(policy, contract, manifest)
 
 
@@ -160,17 +117,6 @@ def write_bundle(folder: Path, files: dict[str, bytes], manifest: dict[str, Any]
 def json_bytes(content: dict[str, Any]) -> bytes:
     """JSON as the bundle's files hold it."""
     return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def golden_bytes(arrays: Arrays) -> bytes:
-    """An npz file without time stamps, so that the same arrays give the same bytes."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), member.getvalue())
-    return stream.getvalue()
 
 
 def _read(folder: Path) -> dict[str, bytes]:
@@ -225,40 +171,3 @@ def _check_hashes(folder: Path, manifest: Manifest, content: dict[str, bytes]) -
 
 def _entry(data: bytes) -> FileEntry:
     return FileEntry(size=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def _check_contract(path: Path, contract: Contract, cell: CellConfig | None) -> None:
-    """Against this controller's observer and actions and, where there is one, against the cell."""
-    here = {
-        "observation": [FeatureConfig(name=f.name, unit=f.unit, scale=f.scale, clip=f.clip) for f in FEATURES],
-        "action": list(ACTION_NAMES),
-    }
-    if cell is not None:
-        here |= own_contract(cell, contract.cell).model_dump(include={"robot", "rates", "motion"})
-    given = contract.model_dump()
-    for key, expected in Contract.model_construct(**here).model_dump(warnings=False).items():
-        difference = _difference(key, given[key], expected) if key in here else None
-        if difference:
-            place, found, wanted = difference
-            who = "this cell" if key in ("robot", "rates", "motion") else "this controller"
-            raise InputError(f"{path}: {place}", repr(found), f"{wanted!r}, as {who} has it")
-
-
-def _difference(key: str, found: Any, expected: Any) -> tuple[str, Any, Any] | None:
-    """Place, value found and value expected of the first difference."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        pairs = ((f"{key}.{name}", found.get(name), value) for name, value in expected.items())
-    elif isinstance(expected, list) and isinstance(found, list) and len(found) == len(expected):
-        pairs = ((f"{key}.{i}", a, b) for i, (a, b) in enumerate(zip(found, expected, strict=True)))
-    else:
-        return None if found == expected else (key, found, expected)
-    return next((hit for place, a, b in pairs if (hit := _difference(place, a, b))), None)
-
-
-def _replay(path: Path, policy: OnnxPolicy, data: bytes) -> None:
-    observations, actions = _golden(path, data)
-    replayed = np.array([policy.act(observation) for observation in observations])
-    error = np.abs(replayed - actions).max(axis=1)
-    worst = int(np.argmax(np.nan_to_num(error, nan=np.inf)))
-    if not error[worst] <= TOLERANCE:
-        raise InputError(f"{path}: row {worst}", f"{POLICY} differs by {error[worst]:.1e}", f"{TOLERANCE:.0e} at most")

@@ -95,7 +95,7 @@ class Estimator:
         self._history.append((state.time, tcp))
         holding = is_holding(state.gripper_effort, state.gripper_width, float(state.part_size[0]))
         position, yaw = self._part(state, tcp, holding)
-        width, height = state.part_size
+        height = float(state.part_size[1])
         return View(
             tcp_position=tcp.position,
             tcp_yaw=tcp.yaw,

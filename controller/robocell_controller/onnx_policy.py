@@ -29,7 +29,7 @@ class OnnxPolicy:
             content: the file's bytes where they were read (and checked) already.
 
         Raises:
-            InputError: not readable, not a graph that ONNX Runtime runs, or one with other inputs and outputs.
+            InputError: not readable, not a graph that ONNX Runtime runs, or other inputs and outputs.
         """
         try:
             content = path.read_bytes() if content is None else content

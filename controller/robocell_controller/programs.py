@@ -29,6 +29,7 @@ class ProgramConfig(Config):
     cone_slope: Positive
     grasp_tolerance_m: Positive
     place_tolerance_m: Positive
+    place_press_m: Positive
     yaw_tolerance_rad: Positive
     preshape_m: Positive
     release_m: Positive
@@ -46,9 +47,7 @@ class Program(Protocol):
 class PickPlaceProgram:
     """Go to the part, grip, carry, release, retreat: decided anew from each view."""
 
-    def __init__(
-        self, config: ProgramConfig, motion: MotionConfig, rates: RatesConfig, gripper: GripperConfig
-    ) -> None:
+    def __init__(self, config: ProgramConfig, motion: MotionConfig, rates: RatesConfig, gripper: GripperConfig) -> None:
         """Takes its tuning from ``config`` and the meaning of an action from the others."""
         self._config = config
         self._period = rates.tick * rates.ticks
@@ -89,6 +88,9 @@ class PickPlaceProgram:
         if sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
             return self._action(view, np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
         offset[2] += min(config.cone_slope * max(0.0, sideways - config.place_tolerance_m), config.hover_m)
+        offset[2] -= (
+            config.place_press_m
+        )  # aimed a little below the slot's floor, the last millimetres do not take long
         raised = view.part_position[2] - view.place_position[2]
         if sideways > config.hover_m and raised < config.hover_m / 2:
             offset[:2] *= 0.3  # lift clear of the table before crossing it
@@ -116,7 +118,8 @@ class PickPlaceProgram:
         speed = min(self._config.speed_m_s, np.sqrt(2 * self._config.braking_m_s2 * distance), distance / self._period)
         velocity = ahead * (speed / max(distance, 1e-9)) / self._tcp_speed
         rate = np.clip(turn / self._period, -self._config.yaw_rate_rad_s, self._config.yaw_rate_rad_s)
-        return np.clip([*velocity, rate / self._yaw_rate, gripper], -1.0, 1.0)
+        action: Array = np.clip(np.array([*velocity, rate / self._yaw_rate, gripper]), -1.0, 1.0)
+        return action
 
 
 class RigidProgram:

@@ -9,8 +9,8 @@ from statistics import NormalDist
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a success rate.
 
-    Unlike the normal approximation it stays inside [0, 1] and is honest at 0 and at 100 %. Source: E. B. Wilson,
-    "Probable inference, the law of succession, and statistical inference", JASA 22:209 (1927).
+    Unlike the normal approximation it stays inside [0, 1] and is honest at 0 and at 100 %. Source:
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22:209 (1927).
 
     Args:
         successes: number of successes.

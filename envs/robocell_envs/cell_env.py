@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -66,7 +66,10 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     **Version history**: v0, first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 25}
+    metadata: dict[str, Any] = {  # noqa: RUF012 - declared so by Gymnasium
+        "render_modes": ["rgb_array"],
+        "render_fps": 25,
+    }
 
     def __init__(self, cell: str | CellConfig = "pick_place", render_mode: str | None = None) -> None:
         """Builds the cell.
@@ -111,7 +114,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
             info["cycle"] = self._cycle(placed)
         return self._observe(), float(sum(terms.values())), outcome is not None, truncated, info
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         """A picture of the cell, uint8 [height, width, 3]."""
         return render(self.plant.world) if self.render_mode else None
 

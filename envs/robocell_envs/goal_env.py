@@ -49,12 +49,12 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
 
     **Action**: that of ``PickPlaceEnv``.
 
-    **Reward**: 0 where achieved and desired goal are within the task's place tolerance, else -1; a function of
-    the two goals alone, because HER exchanges the goals of stored transitions and asks for their rewards again.
-    **Success** (``info["is_success"]``): the reward is 0. Whether the part was also released and left alone is
-    ``info["is_placed"]``, the success of ``PickPlaceEnv``.
-    **Episode end**: never terminated, because HER keeps the ends of stored transitions when it exchanges goals,
-    and because an early end is worth having where each step costs 1; truncated when ``PickPlaceEnv`` ends.
+    **Reward**: 0 where achieved and desired goal are within the task's place tolerance, else -1; a function
+    of the two goals alone, because HER exchanges stored goals and asks for their rewards again.
+    **Success** (``info["is_success"]``): the reward is 0. Whether the part was also released and left alone
+    is ``info["is_placed"]``, the success of ``PickPlaceEnv``.
+    **Episode end**: never terminated, because HER keeps the stored ends when it exchanges goals, and because
+    an early end is worth having where each step costs 1; truncated when ``PickPlaceEnv`` ends.
 
     **Version history**: v0, first version.
     """
@@ -106,9 +106,7 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
             [...], 0 within the place tolerance, else -1.
         """
         offset: Array = np.asarray(achieved_goal, dtype=np.float64) - desired_goal
-        return np.asarray(np.linalg.norm(offset, axis=-1) < self._tolerance, dtype=np.float32) - np.float32(
-            1.0
-        )
+        return np.asarray(np.linalg.norm(offset, axis=-1) < self._tolerance, dtype=np.float32) - np.float32(1.0)
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """A picture of the cell, uint8 [height, width, 3]."""

@@ -20,7 +20,10 @@ from robocell_controller.robot import RobotConfig
 
 ARM_JOINTS = list(range(7))
 FINGER_JOINTS = [7, 8]
-_HAND_BOX = ("0.0632 0.2044 0.0919", "0 0 0.02")  # m; measured on pybullet_data's hand mesh, in frame panda_hand
+_HAND_BOX = (
+    "0.0632 0.2044 0.0919",
+    "0 0 0.02",
+)  # m; measured on pybullet_data's hand mesh, in frame panda_hand
 _PAD_HEIGHT = 0.0449  # m, middle of the pad in the finger's frame
 
 
@@ -91,7 +94,11 @@ def _set_collision(link: ET.Element, robot: RobotConfig) -> None:
         side = 1.0 if "left" in link.get("name", "") else -1.0
         pad = robot.gripper.pad_size_m
         shape = ET.SubElement(link, "collision")
-        _box(shape, " ".join(map(str, pad)), pin.SE3(np.eye(3), np.array([0.0, side * pad[1] / 2, _PAD_HEIGHT])))
+        _box(
+            shape,
+            " ".join(map(str, pad)),
+            pin.SE3(np.eye(3), np.array([0.0, side * pad[1] / 2, _PAD_HEIGHT])),
+        )
 
 
 def _box(shape: ET.Element, size: str, place: pin.SE3, relative: bool = False) -> None:

@@ -61,7 +61,7 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
         part_yaw=part_yaw,
         slot_position=np.array([slot_x, slot_y, TRAY_HEIGHT]),
         slot_yaw=slot_yaw,
-        start_tcp=np.array([start_stream.uniform(*bounds) for bounds in (start.x_m, start.y_m, start.z_m)]),
+        start_tcp=np.array([start_stream.uniform(low, high) for low, high in (start.x_m, start.y_m, start.z_m)]),
         sensor_seed=int(sensor_stream.integers(2**63)),
     )
 
@@ -78,11 +78,14 @@ def nominal_poses(config: SimulationConfig) -> tuple[Array, Array]:
 
 def _part(config: SimulationConfig, stream: np.random.Generator) -> Part:
     ranges = config.part
-    width, height = stream.uniform(*ranges.width_m), stream.uniform(*ranges.height_m)
-    density, friction = stream.uniform(*ranges.density_kg_m3), stream.uniform(*ranges.friction)
+    width, height, density, friction = (
+        stream.uniform(low, high)
+        for low, high in (ranges.width_m, ranges.height_m, ranges.density_kg_m3, ranges.friction)
+    )
     red, green, blue = stream.uniform(0.2, 0.9, size=3).tolist()
     return Part(width, height, density * width**2 * height, friction, (red, green, blue))
 
 
 def _pose(config: PoseConfig, stream: np.random.Generator) -> tuple[float, float, float]:
-    return stream.uniform(*config.x_m), stream.uniform(*config.y_m), stream.uniform(*config.yaw_rad)
+    x, y, yaw = (stream.uniform(low, high) for low, high in (config.x_m, config.y_m, config.yaw_rad))
+    return x, y, yaw

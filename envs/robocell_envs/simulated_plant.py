@@ -41,9 +41,7 @@ class SimulatedPlant:
         self.config = simulation_config(cell)
         self._cell = cell
         robot = cell.load_robot()
-        self.world = World(
-            robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual
-        )
+        self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual)
         self._kinematics = Kinematics(robot)
         self._stroke = robot.gripper.stroke_m
         self._parts = np.random.default_rng(seed)
@@ -51,19 +49,20 @@ class SimulatedPlant:
         self._cycle = -1
 
     def present(self) -> None:
-        """The next part appears; the arm stays where it is (at its start pose the first time)."""
+        """The next part appears; the arm goes on as it moves (the first time: rests at its start pose)."""
         scenario = draw(self.config, int(self._parts.integers(2**63)))
         if self._cycle < 0:
             self.load(scenario)
             return
         truth = self.world.truth()
-        self._begin(scenario, truth.q, truth.gripper_width)
+        self._begin(scenario, truth.q, truth.dq, truth.gripper_width)
 
     def load(self, scenario: Scenario) -> None:
         """A part of our choice, with the arm at the scenario's start pose."""
         self._cycle = -1
         self._ticks = 0
-        self._begin(scenario, self._kinematics.inverse(scenario.start_tcp, 0.0), self._stroke)
+        start = self._kinematics.inverse(scenario.start_tcp, 0.0)
+        self._begin(scenario, start, np.zeros_like(start), self._stroke)
 
     def read(self) -> CellState:
         """Sensor values now."""
@@ -114,10 +113,10 @@ class SimulatedPlant:
         """Simulated time since the start, s."""
         return self._ticks * self._tick
 
-    def _begin(self, scenario: Scenario, q: Array, gripper_width: float) -> None:
+    def _begin(self, scenario: Scenario, q: Array, dq: Array, gripper_width: float) -> None:
         self.scenario = scenario
         self._cycle += 1
-        self.world.build(scenario, q, gripper_width)
+        self.world.build(scenario, q, dq, gripper_width)
         self.record = CycleRecord(start=self.time)
         self.truth = self.world.truth()
         self._start_sensors(scenario.sensor_seed)

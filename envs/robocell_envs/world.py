@@ -18,9 +18,11 @@ from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_HEIGHT, Scenario
 
 _GRAVITY = -9.81  # m/s²
-_TABLE_HALF = [0.35, 0.5, 0.02]  # m
-_TABLE_CENTRE = [0.5, 0.0, -0.02]
+_TABLE_HALF = [0.5, 0.5, 0.02]  # m; the arm stands on it
+_TABLE_CENTRE = [0.35, 0.0, -0.02]
 _TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
+_TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
+_TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
 _VELOCITY_GAINS = [1.0] * 7
 _GRIP_SPEED = 1.0  # m/s, see _Gripper
@@ -60,7 +62,12 @@ class World:
     """One Bullet client; each env and each plant has its own."""
 
     def __init__(
-        self, robot: RobotConfig, rates: RatesConfig, table_friction: float, solver_iterations: int, visual: bool = False
+        self,
+        robot: RobotConfig,
+        rates: RatesConfig,
+        table_friction: float,
+        solver_iterations: int,
+        visual: bool = False,
     ) -> None:
         """Starts an empty client; :meth:`build` fills it."""
         self.client = connect()
@@ -78,8 +85,15 @@ class World:
         if self.client.isConnected():
             self.client.disconnect()
 
-    def build(self, scenario: Scenario, q: Array, gripper_width: float) -> None:
-        """Clears the world and sets it up: arm at rest at ``q`` [7] rad, gripper open by ``gripper_width`` m."""
+    def build(self, scenario: Scenario, q: Array, dq: Array, gripper_width: float) -> None:
+        """Clears the world and sets it up anew.
+
+        Args:
+            scenario: part and slot.
+            q: joint positions of the arm, [7] rad.
+            dq: joint velocities of the arm, [7] rad/s.
+            gripper_width: between the pads, m.
+        """
         client = self.client
         client.resetSimulation()
         client.setPhysicsEngineParameter(
@@ -88,11 +102,11 @@ class World:
             deterministicOverlappingPairs=1,
         )
         client.setGravity(0.0, 0.0, _GRAVITY)
-        self.arm = self._add_arm(q, gripper_width)
-        self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], [0.75, 0.75, 0.72, 1.0])
+        self.arm = self._add_arm(q, dq, gripper_width)
+        self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
         slot = scenario.slot_position
         turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.slot_yaw])
-        self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, [0.35, 0.45, 0.55, 1.0])
+        self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, _TRAY_COLOUR)
         self.part = self._add_part(scenario)
         self._gripper = _Gripper(client, self.arm, self._robot)
 
@@ -136,7 +150,7 @@ class World:
             part_speed=float(np.linalg.norm(velocity)),
         )
 
-    def _add_arm(self, q: Array, gripper_width: float) -> int:
+    def _add_arm(self, q: Array, dq: Array, gripper_width: float) -> int:
         client = self.client
         arm: int = client.loadURDF(self._urdf, useFixedBase=True, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
         for joint in range(-1, client.getNumJoints(arm)):
@@ -144,8 +158,8 @@ class World:
         for joint in FINGER_JOINTS:
             client.changeDynamics(arm, joint, lateralFriction=self._robot.gripper.pad_friction)
             client.resetJointState(arm, joint, gripper_width / 2)
-        for joint, angle in zip(ARM_JOINTS, q.tolist(), strict=True):
-            client.resetJointState(arm, joint, angle)
+        for joint, angle, velocity in zip(ARM_JOINTS, q.tolist(), dq.tolist(), strict=True):
+            client.resetJointState(arm, joint, angle, targetVelocity=velocity)
         return arm
 
     def _add_fixture(self, half: list[float], centre: list[float], turn: list[float], colour: list[float]) -> None:
@@ -196,7 +210,11 @@ class _Gripper:
             speed, force = min(max(_WIDTH_GAIN * gap / 2, -limit), limit), self._config.force_max_n
         force = max(force, self._config.force_min_n)
         self._client.setJointMotorControlArray(
-            self._arm, FINGER_JOINTS, pybullet.VELOCITY_CONTROL, targetVelocities=[speed, speed], forces=[force, force]
+            self._arm,
+            FINGER_JOINTS,
+            pybullet.VELOCITY_CONTROL,
+            targetVelocities=[speed, speed],
+            forces=[force, force],
         )
 
     def _grip(self, closing_speed: float) -> float:

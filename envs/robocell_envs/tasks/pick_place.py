@@ -58,7 +58,8 @@ class Measures:
 
 def place_position(scenario: Scenario) -> Array:
     """Where the centre of the part belongs, [3] m."""
-    return scenario.slot_position + np.array([0.0, 0.0, scenario.part.height / 2])
+    centre: Array = scenario.slot_position + np.array([0.0, 0.0, scenario.part.height / 2])
+    return centre
 
 
 def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:

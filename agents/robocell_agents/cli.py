@@ -1,0 +1,125 @@
+"""The commands of training and proof: train, evaluate, compare, export, report, bench, demo, results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+OutOption = Annotated[Path, typer.Option(help="Where to write.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands; called by the command line through its entry point."""
+    for command in (train, evaluate, compare, export, report, demo, results):
+        app.command()(command)
+    bench = typer.Typer(help="Measure speed, as ratios against a peer or a floor in the same run.")
+    bench.command("env")(bench_env)
+    bench.callback()(lambda: None)
+    app.add_typer(bench, name="bench")
+
+
+def train(
+    config: Annotated[str, typer.Argument(help="Name or file of a training config, e.g. pick_place.")],
+    out: OutOption,
+    seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+) -> None:
+    """Train an agent; the run folder keeps everything needed to evaluate, export or go on."""
+    from robocell_agents.train import train as run_training
+
+    raise typer.Exit(run_training(config, seed, out, resume))
+
+
+def evaluate(
+    policy: Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")],
+    suite: Annotated[str, typer.Option(help="Name or file of a suite of conditions.")] = "nominal",
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each condition.")] = 500,
+    seeds: Annotated[str, typer.Option(help="Range of seeds: tuning, validation or test.")] = "test",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the full result to this file.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
+) -> None:
+    """Play seeded episodes and report success with its interval, pace, drops, errors and failures."""
+    from robocell_agents.evaluate import evaluate as play
+    from robocell_agents.evaluate import write_evaluation
+    from robocell_agents.tables import evaluation_table
+
+    document = play(policy, suite, episodes, seeds, workers)
+    if json_file:
+        write_evaluation(json_file, document)
+    Console().print(evaluation_table(document))
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Evaluation of the policy in question.")],
+    second: Annotated[Path, typer.Argument(help="Evaluation of the policy it is measured against.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two evaluations of the same episodes: exact McNemar test, difference, pace."""
+    from robocell_agents.compare import compare as compare_files
+    from robocell_agents.compare import comparison_table
+
+    document = compare_files(first, second)
+    if as_json:
+        print(json.dumps(document, indent=2))
+    else:
+        Console().print(comparison_table(document))
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
+    out: OutOption,
+) -> None:
+    """Export the policy of a run as a bundle, after replaying it against ONNX Runtime."""
+    from robocell_agents.export import export as write
+
+    error = write(run, out)
+    Console().print(f"{out}: parity of the run's policy and ONNX Runtime within {error:.1e}")
+
+
+def report(
+    demo_folder: Annotated[Path, typer.Argument(help="Folder made by robocell demo.")],
+) -> None:
+    """Write the HTML report of a demo folder again."""
+    from robocell_agents.demo import report as write
+
+    Console().print(str(write(demo_folder)))
+
+
+def demo(
+    out: OutOption = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
+) -> None:
+    """Run the main job: demonstrations, training, evaluation, export, controller run, report."""
+    from robocell_agents.demo import demo as run_demo
+
+    run_demo(out, seed)
+
+
+def results(
+    folder: Annotated[Path, typer.Option(help="Folder with the result files.")] = Path("results"),
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the tables are up to date.")] = False,
+) -> None:
+    """Make the tables of README and results again from the JSON files."""
+    from robocell_agents.results import regenerate
+
+    raise typer.Exit(regenerate(folder, check))
+
+
+def bench_env(
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved turns of each contestant.")] = 7,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulated seconds per CPU second, against panda-gym and against the cell's own physics."""
+    from robocell_agents.bench import bench_env as measure
+    from robocell_agents.tables import bench_table
+
+    document = measure(rounds)
+    if as_json:
+        print(json.dumps(document, indent=2))
+    else:
+        Console().print(bench_table(document))

@@ -1,0 +1,149 @@
+"""Export: from a run folder to a bundle, with proof that the graph does what the trained policy does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from robocell_agents import provenance
+from robocell_agents.card import card
+from robocell_agents.files import read_json
+from robocell_agents.policy_graph import policy_graph
+from robocell_agents.run_folder import cell_config, load_model, read_run, training_config
+from robocell_agents.seeds import episode_seeds
+from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, json_bytes, write_bundle
+from robocell_controller.cell import CellConfig
+from robocell_controller.errors import InputError
+from robocell_controller.golden import TOLERANCE, Golden
+from robocell_controller.observer import BOUNDS
+from robocell_controller.onnx_policy import OnnxPolicy
+from robocell_controller.policy_contract import own_contract
+from robocell_envs.cell_env import PickPlaceEnv
+
+SAMPLES = 1000  # observations of each kind that SB3 and ONNX Runtime must agree on
+_GOLDEN = 256  # of each kind that travel with the bundle
+_SEED = 0
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Greatest difference of an action between SB3 and ONNX Runtime, by kind of observation."""
+
+    recorded: float
+    random: float
+
+    @property
+    def greatest(self) -> float:
+        """Over all observations."""
+        return max(self.recorded, self.random)
+
+
+def export(run: Path, out: Path) -> Parity:
+    """Writes the bundle of a finished training to ``out``.
+
+    Args:
+        run: run folder.
+        out: the bundle; must not exist yet.
+
+    Returns:
+        How well SB3 and ONNX Runtime agree.
+
+    Raises:
+        InputError: no finished training, a policy that can't be exported, ``out`` exists, or the graph's actions
+            differ by more than ``TOLERANCE``. Nothing is written then.
+    """
+    if out.exists():
+        raise InputError(out, "exists already", "a new folder")
+    about, cell, model = read_run(run), cell_config(run), load_model(run)
+    graph = policy_graph(model)
+    policy = OnnxPolicy(out / POLICY, graph)
+    recorded, random = _recorded(cell, policy), _random()
+    parity = Parity(_difference(model, policy, recorded), _difference(model, policy, random))
+    if not parity.greatest <= TOLERANCE:
+        found = f"ONNX Runtime's actions differ from SB3's by {parity.greatest:.1e}"
+        raise InputError(run, found, f"{TOLERANCE:.0e} at most")
+    manifest = _manifest(run, about, parity)
+    evaluation = _evaluation(run, about)
+    files = {
+        POLICY: graph,
+        CONTRACT: json_bytes(own_contract(cell, _cell_name(run)).model_dump()),
+        GOLDEN: _golden(model, recorded, random).to_bytes(),
+        EVALUATION: json_bytes(evaluation),
+        CARD: card(manifest, evaluation).encode(),
+    }
+    write_bundle(out, files, manifest)
+    return parity
+
+
+def _recorded(cell: CellConfig, policy: OnnxPolicy) -> Vectors:
+    """Observations that the policy meets in the cell, on tuning seeds; [SAMPLES, 29]."""
+    env = PickPlaceEnv(cell)
+    rows: list[Vectors] = []
+    for seed in episode_seeds("tuning", SAMPLES):
+        observation, _ = env.reset(seed=seed)
+        ended = False
+        while not ended and len(rows) < SAMPLES:
+            rows.append(observation)
+            observation, _, terminated, truncated, _ = env.step(policy.act(observation))
+            ended = terminated or truncated
+        if len(rows) == SAMPLES:
+            break
+    env.close()
+    return np.array(rows)
+
+
+def _random() -> Vectors:
+    """Observations from all over the observation space; [SAMPLES, 29]."""
+    stream = np.random.default_rng(_SEED)
+    return stream.uniform(-BOUNDS, BOUNDS, (SAMPLES, len(BOUNDS))).astype(np.float32)
+
+
+def _actions(act: Callable[[Vectors], Any], observations: Vectors) -> Vectors:
+    return np.array([act(observation) for observation in observations], dtype=np.float32)
+
+
+def _predict(model: BaseAlgorithm, observations: Vectors) -> Vectors:
+    """SB3's own actions, one observation a call, as a controller would ask for them; [n, 5]."""
+    return _actions(lambda observation: model.predict(observation, deterministic=True)[0], observations)
+
+
+def _difference(model: BaseAlgorithm, policy: OnnxPolicy, observations: Vectors) -> float:
+    return float(np.abs(_predict(model, observations) - _actions(policy.act, observations)).max())
+
+
+def _golden(model: BaseAlgorithm, recorded: Vectors, random: Vectors) -> Golden:
+    chosen = np.linspace(0, SAMPLES - 1, _GOLDEN).astype(int)
+    observations = np.concatenate([recorded[chosen], random[chosen]])
+    return Golden(observations, _predict(model, observations))
+
+
+def _manifest(run: Path, about: dict[str, Any], parity: Parity) -> dict[str, Any]:
+    own = version("robocell")
+    training = {key: about.get(key) for key in ("algorithm", "seed", "command", "versions", "git", "wall_s")}
+    return {
+        "name": f"{_cell_name(run)}-{about['algorithm']}",
+        "version": own,
+        "created_by": {"robocell": own, "versions": provenance.versions(), "training": training},
+        "parity": {"recorded": parity.recorded, "random": parity.random},
+    }
+
+
+def _evaluation(run: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """The run's evaluation, or what its training's validation said of the policy."""
+    path = run / EVALUATION
+    if path.is_file():
+        return read_json(path, "what robocell evaluate wrote")
+    return {"success": None, "validation": about.get("validation")}
+
+
+def _cell_name(run: Path) -> str:
+    return Path(training_config(run).cell).stem

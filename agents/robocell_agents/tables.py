@@ -1,0 +1,54 @@
+"""Results as tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+_COLUMNS = ("success", "95 % interval", "median cycle", "p95", "parts/h", "drops", "error, median", "J/part", "failures")
+
+
+def evaluation_table(document: dict[str, Any]) -> Table:
+    """An evaluation: one row for each condition, and one over all where there are several."""
+    table = Table(title=f"{document['policy']} on suite {document['suite']['name']}")
+    table.add_column("condition")
+    for column in _COLUMNS:
+        table.add_column(column, justify="left" if column == "failures" else "right")
+    conditions = document.get("conditions", {})
+    for name, metrics in {**conditions, "all" if conditions else "nominal": document}.items():
+        table.add_row(name, *metric_cells(metrics))
+    return table
+
+
+def metric_cells(metrics: dict[str, Any]) -> list[str]:
+    """The metrics of a set of episodes, as texts in the order of the table's columns."""
+    success, cycle, error = metrics["success"], metrics["cycle_time_s"], metrics["placement_error_m"]
+    return [
+        f"{100 * success['rate']:.1f} %",
+        f"{100 * success['low']:.1f}-{100 * success['high']:.1f} % (n={success['n']})",
+        _number(cycle["median"], 1.0, "s", 2),
+        _number(cycle["p95"], 1.0, "s", 2),
+        f"{metrics['parts_per_hour']:.0f}",
+        str(metrics["drops"]),
+        _number(error["median"], 1000.0, "mm", 1),
+        _number(metrics["energy_j_per_part"], 1.0, "J", 0),
+        ", ".join(f"{count} {name}" for name, count in metrics["failures"].items()) or "none",
+    ]
+
+
+def bench_table(document: dict[str, Any]) -> Table:
+    """Speeds side by side."""
+    table = Table("", "simulated s per CPU s", "steps per CPU s", "our cell against it", title="robocell bench env")
+    for name, row in document.items():
+        table.add_row(
+            name,
+            f"{row['simulated_s_per_cpu_s']:.1f}",
+            f"{row['steps_per_cpu_s']:.0f}",
+            f"{row['ours_against_it']:.2f}×",
+        )
+    return table
+
+
+def _number(value: float | None, scale: float, unit: str, digits: int) -> str:
+    return "-" if value is None else f"{scale * value:.{digits}f} {unit}"
