@@ -47,6 +47,7 @@ class Manifest(Config):
     """What the bundle is called, where it comes from, and what exactly is in it.
 
     ``parity``: greatest difference between the learner's policy and the graph, by kind of observation.
+    ``sha256``: of the other fields, see :meth:`to_bytes`.
     """
 
     schema_version: Literal[1] = 1
@@ -55,6 +56,12 @@ class Manifest(Config):
     created_by: dict[str, Any]
     parity: dict[str, float]
     files: dict[str, FileEntry]
+    sha256: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The one form of this manifest that loading accepts, so that no byte of it can change unnoticed."""
+        content = self.model_dump(exclude={"sha256"})
+        return json_bytes({**content, "sha256": hashlib.sha256(json_bytes(content)).hexdigest()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ def load_bundle(folder: Path, cell: CellConfig | None = None) -> Bundle:
     """
     content = _read(folder)
     manifest = _parse_json(Manifest, folder / MANIFEST, content[MANIFEST])
+    if manifest.to_bytes() != content[MANIFEST]:
+        raise InputError(folder / MANIFEST, "changed since it was made", "the manifest as exported")
     _check_hashes(folder, manifest, content)
     contract = _parse_json(Contract, folder / CONTRACT, content[CONTRACT])
     check_contract(folder / CONTRACT, contract, cell)
@@ -106,7 +115,7 @@ def write_bundle(folder: Path, files: dict[str, bytes], manifest: dict[str, Any]
     shutil.rmtree(beside, ignore_errors=True)
     try:
         beside.mkdir()
-        for name, data in {**files, MANIFEST: json_bytes(checked.model_dump())}.items():
+        for name, data in {**files, MANIFEST: checked.to_bytes()}.items():
             (beside / name).write_bytes(data)
         load_bundle(beside)
         beside.rename(folder)

@@ -71,7 +71,7 @@ class Observer:
     def vector(self, view: View) -> npt.NDArray[np.float32]:
         """Observation, shape [OBSERVATION_SIZE], float32, within ±``BOUNDS``."""
         values = np.array(self._values(view)) / _SCALES
-        return np.clip(values, -_CLIPS, _CLIPS).astype(np.float32)  # type: ignore[no-any-return]
+        return np.minimum(np.maximum(values, -_CLIPS), _CLIPS).astype(np.float32)
 
     def _values(self, view: View) -> list[float]:
         part_from_tcp = (view.part_position - view.tcp_position).tolist()

@@ -19,6 +19,9 @@ from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
 
+_GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
+
+
 class ProgramConfig(Config):
     """Speeds and via points of the pick-and-place law."""
 
@@ -67,7 +70,7 @@ class PickPlaceProgram:
         """Down an inverted cone over the part, fingers opened just wider than it; grip when around it."""
         config = self._config
         width, height = view.part_size
-        grasp = view.part_position + np.array([0.0, 0.0, max(0.0, height / 2 - 0.02)])
+        grasp = view.part_position + np.array([0.0, 0.0, max(_GRASP_HEIGHT, height / 2 - 0.02)])
         offset = grasp - view.tcp_position
         turn = view.part_yaw - view.tcp_yaw
         sideways = float(np.hypot(offset[0], offset[1])) + 0.02 * max(0.0, abs(turn) - config.yaw_tolerance_rad)

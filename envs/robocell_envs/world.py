@@ -17,6 +17,7 @@ from robocell_envs.bullet import BulletClient, connect, pybullet
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_HEIGHT, Scenario
 
+_JOINTS = ARM_JOINTS + FINGER_JOINTS
 _GRAVITY = -9.81  # m/s²
 _TABLE_HALF = [0.5, 0.5, 0.02]  # m; the arm stands on it
 _TABLE_CENTRE = [0.35, 0.0, -0.02]
@@ -71,6 +72,10 @@ class World:
     ) -> None:
         """Starts an empty client; :meth:`build` fills it."""
         self.client = connect()
+        # Bound once: the client looks every function up anew at each call, which costs as much as a short call itself.
+        self._drive_joints = self.client.setJointMotorControlArray
+        self._step_physics = self.client.stepSimulation
+        self._joint_states = self.client.getJointStates
         self._urdf = str(urdf_file(robot.model_dump_json(), visual))
         self._robot = robot
         self._torque = robot.limits.torque.tolist()
@@ -119,7 +124,7 @@ class World:
         self._gripper.drive(command.gripper)
         speeds = command.dq.tolist()
         for remaining in range(self._substeps, 0, -1):
-            self.client.setJointMotorControlArray(
+            self._drive_joints(
                 self.arm,
                 ARM_JOINTS,
                 pybullet.POSITION_CONTROL,
@@ -129,11 +134,11 @@ class World:
                 positionGains=_POSITION_GAINS,
                 velocityGains=_VELOCITY_GAINS,
             )
-            self.client.stepSimulation()
+            self._step_physics()
 
     def truth(self) -> Truth:
         """Reads the true state."""
-        states = self.client.getJointStates(self.arm, ARM_JOINTS + FINGER_JOINTS)
+        states = self._joint_states(self.arm, _JOINTS)
         joints = np.array([(state[0], state[1], state[3]) for state in states])
         position, orientation = self.client.getBasePositionAndOrientation(self.part)
         velocity, _ = self.client.getBaseVelocity(self.part)
@@ -188,7 +193,8 @@ class _Gripper:
     """
 
     def __init__(self, client: BulletClient, arm: int, robot: RobotConfig) -> None:
-        self._client = client
+        self._joint_states = client.getJointStates
+        self._drive_joints = client.setJointMotorControlArray
         self._arm = arm
         self._config = robot.gripper
         self._closing = False
@@ -200,7 +206,7 @@ class _Gripper:
 
     def drive(self, command: float) -> None:
         """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
-        (left, left_speed, *_), (right, right_speed, *_) = self._client.getJointStates(self._arm, FINGER_JOINTS)
+        (left, left_speed, *_), (right, right_speed, *_) = self._joint_states(self._arm, FINGER_JOINTS)
         if command < 0.0:
             speed, force = self._grip(-(left_speed + right_speed) / 2), -command * self._config.force_max_n
         else:
@@ -209,7 +215,7 @@ class _Gripper:
             gap = command * self._config.stroke_m - left - right
             speed, force = min(max(_WIDTH_GAIN * gap / 2, -limit), limit), self._config.force_max_n
         force = max(force, self._config.force_min_n)
-        self._client.setJointMotorControlArray(
+        self._drive_joints(
             self._arm,
             FINGER_JOINTS,
             pybullet.VELOCITY_CONTROL,
