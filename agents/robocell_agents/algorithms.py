@@ -14,6 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
+import robocell_envs  # noqa: F401 - registers the environments
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.workers import ignore_interrupts
 from robocell_controller.cell import CellConfig

@@ -10,8 +10,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from robocell_agents.progress import progress_bar
+from robocell_agents import provenance
 from robocell_controller.contract import JointCommand
+from robocell_controller.progress import progress_bar
 from robocell_envs.cell_env import PickPlaceEnv
 
 _PEER = "PandaPickAndPlace-v3"
@@ -47,12 +48,18 @@ def bench_env(rounds: int) -> dict[str, Any]:
             progress.advance(bar)
     ours = np.array(rates[contestants[0].name])
     return {
-        name: {
-            "simulated_s_per_cpu_s": float(np.median(values)),
-            "steps_per_cpu_s": float(np.median(values)) * _STEPS / contestant.simulated,
-            "ours_against_it": float(np.median(ours / np.array(values))),
-        }
-        for contestant, (name, values) in zip(contestants, rates.items(), strict=True)
+        "command": provenance.command(),
+        "versions": provenance.versions(),
+        "hardware": provenance.hardware(),
+        "git": provenance.git_state(),
+        "contestants": {
+            name: {
+                "simulated_s_per_cpu_s": float(np.median(values)),
+                "steps_per_cpu_s": float(np.median(values)) * _STEPS / contestant.simulated,
+                "ours_against_it": float(np.median(ours / np.array(values))),
+            }
+            for contestant, (name, values) in zip(contestants, rates.items(), strict=True)
+        },
     }
 
 

@@ -1,4 +1,4 @@
-"""The commands of training and proof: train, evaluate, compare, export, report, bench, demo, results."""
+"""The commands of training and proof: train, evaluate, compare, export, bench, demo, results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
-    for command in (train, evaluate, compare, export, report, demo, results):
+    for command in (train, evaluate, compare, export, demo, results):
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer or a floor in the same run.")
     bench.command("env")(bench_env)
@@ -61,7 +61,7 @@ def compare(
 ) -> None:
     """Compare two evaluations of the same episodes: exact McNemar test, difference, pace."""
     from robocell_agents.compare import compare as compare_files
-    from robocell_agents.compare import comparison_table
+    from robocell_agents.compare import table as comparison_table
 
     document = compare_files(first, second)
     if as_json:
@@ -77,17 +77,8 @@ def export(
     """Export the policy of a run as a bundle, after replaying it against ONNX Runtime."""
     from robocell_agents.export import export as write
 
-    error = write(run, out)
-    Console().print(f"{out}: parity of the run's policy and ONNX Runtime within {error:.1e}")
-
-
-def report(
-    demo_folder: Annotated[Path, typer.Argument(help="Folder made by robocell demo.")],
-) -> None:
-    """Write the HTML report of a demo folder again."""
-    from robocell_agents.demo import report as write
-
-    Console().print(str(write(demo_folder)))
+    parity = write(run, out)
+    Console().print(f"{out}: the run's policy and ONNX Runtime agree within {parity.greatest:.1e}")
 
 
 def demo(

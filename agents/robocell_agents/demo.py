@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ _EPISODES = 500  # nominal test episodes of the policy and of the program it is 
 _CONDITION_EPISODES = 60
 _PARTS = 50  # that the controller picks with the exported bundle
 
+Document = dict[str, Any]
 console = Console(stderr=True)
 
 
 def demo(out: Path, seed: int) -> Path:
-    """Runs the main job from end to end and returns the folder: ``out``, or a numbered one beside it if that is taken."""
+    """Runs the main job from end to end; returns the folder: ``out``, or a numbered one if that holds a demo."""
     folder = _fresh_or_unfinished(out)
     run, bundle = folder / "run", folder / "bundle"
     _say(1, f"train (into {run})")
@@ -26,11 +28,12 @@ def demo(out: Path, seed: int) -> Path:
     _say(2, "evaluate: the policy, and the programs it has to beat")
     evaluations = _evaluate(folder, run)
     _say(3, f"export (into {bundle})")
-    _export(run, bundle, evaluations["policy"])
+    _export(run, bundle, evaluations["policy-nominal"])
     _say(4, f"run the bundle in the controller loop: {_PARTS} parts")
     summary = _run(folder, bundle)
     _say(5, "report")
-    _report(folder, run, evaluations, summary)
+    console.print(f"report: {_report(folder, run, evaluations, summary)}")
+    _show(evaluations)
     return folder
 
 
@@ -63,21 +66,21 @@ def _train(run: Path, seed: int) -> None:
         raise SystemExit(code)
 
 
-def _evaluate(folder: Path, run: Path) -> dict[str, dict[str, Any]]:
+def _evaluate(folder: Path, run: Path) -> dict[str, Document]:
+    """All evaluations by ``policy-suite``. The rigid program's failures take the full time: it gets fewer episodes."""
     from robocell_agents.evaluate import evaluate, write_evaluation
 
     documents = {}
     for name, policy in (("policy", str(run)), ("guided", "program:guided"), ("rigid", "program:rigid")):
-        for suite, episodes in (("nominal", _EPISODES), ("conditions", _CONDITION_EPISODES)):
-            if name == "rigid" and suite == "nominal":
-                continue  # its nominal episodes are in the conditions, and each of its failures takes the full time
-            document = evaluate(policy, suite, episodes, "test", workers())
-            write_evaluation(folder / "evaluations" / f"{name}-{suite}.json", document)
-            documents[name if suite == "nominal" else f"{name}-{suite}"] = document
+        nominal = _CONDITION_EPISODES if name == "rigid" else _EPISODES
+        for suite, episodes in (("nominal", nominal), ("conditions", _CONDITION_EPISODES)):
+            key = f"{name}-{suite}"
+            documents[key] = evaluate(policy, suite, episodes, "test", workers())
+            write_evaluation(folder / "evaluations" / f"{key}.json", documents[key])
     return documents
 
 
-def _export(run: Path, bundle: Path, evaluation: dict[str, Any]) -> None:
+def _export(run: Path, bundle: Path, evaluation: Document) -> None:
     from robocell_agents.evaluate import write_evaluation
     from robocell_agents.export import export
 
@@ -86,7 +89,7 @@ def _export(run: Path, bundle: Path, evaluation: dict[str, Any]) -> None:
         export(run, bundle)
 
 
-def _run(folder: Path, bundle: Path) -> dict[str, Any]:
+def _run(folder: Path, bundle: Path) -> Document:
     from robocell_controller.operate import Order, run_order, summary_table
 
     log = folder / "controller.log"
@@ -97,3 +100,22 @@ def _run(folder: Path, bundle: Path) -> dict[str, Any]:
         raise SystemExit(128 + interrupts[0])
     console.print(summary_table(summary))
     return summary.as_json()
+
+
+def _report(folder: Path, run: Path, evaluations: dict[str, Document], summary: Document) -> Path:
+    from robocell_agents.report import Story, write_report
+    from robocell_agents.run_folder import cell_config
+
+    progress = [json.loads(line) for line in (run / "progress.jsonl").read_text(encoding="utf-8").splitlines()]
+    commands = [read_status(run)["command"], *(document["command"] for document in evaluations.values())]
+    unique = list(dict.fromkeys(commands))
+    return write_report(
+        folder, Story(str(run), cell_config(run), list(evaluations.values()), progress, summary, unique)
+    )
+
+
+def _show(evaluations: dict[str, Document]) -> None:
+    from robocell_agents.tables import comparison_of_policies
+
+    nominal = {name: document for name, document in evaluations.items() if name.endswith("nominal")}
+    Console().print(comparison_of_policies("Nominal pick-and-place, test seeds", list(nominal.values())))

@@ -17,13 +17,13 @@ import numpy as np
 from robocell_agents import provenance
 from robocell_agents.actors import Actor, load_actor
 from robocell_agents.files import write_text
-from robocell_agents.progress import progress_bar
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.statistics import median_and_p95
 from robocell_agents.suites import load_suite
 from robocell_agents.workers import ignore_interrupts
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
+from robocell_controller.progress import progress_bar
 from robocell_controller.statistics import wilson
 from robocell_envs.cell_env import PickPlaceEnv
 
@@ -138,9 +138,7 @@ def _show(name: str, jobs: list[Future[list[Row]]], total: int) -> None:
             progress.advance(bar, len(job.result()))
 
 
-def _play_chunk(
-    policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]
-) -> list[Row]:
+def _play_chunk(policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]) -> list[Row]:
     env, actor = _env(changed_json), _actor(policy, cell_json)
     return [{"condition": condition, **play(env, actor, seed)} for seed in seeds]
 

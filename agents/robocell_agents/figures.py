@@ -19,7 +19,7 @@ from robocell_controller.statistics import wilson
 INK, MUTED, LINE, BAND = "#1c2733", "#66748a", "#e3e8ef", "#f4f6f9"
 COLOURS = ("#1f5fae", "#e08a1e", "#8b98a9", "#2f8f7b")  # the policy, then what it is measured against
 _MARKERS = ("o", "D", "s", "^")
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "robocell",
     "font.size": 10,
@@ -72,11 +72,12 @@ def learning_curve(progress: Sequence[dict[str, Any]], target: tuple[float, floa
         above.fill_between(minutes, low, high, color=COLOURS[0], alpha=0.13, linewidth=0)
         for axes, key in ((above, "success"), (below, "cycle_time_s")):
             _stages(axes, progress)
-            axes.plot(minutes, [row[key] for row in progress], color=COLOURS[0], marker="o", markersize=4.5)
+            known = [(row["wall_s"] / 60, row[key]) for row in progress if key == "success" or row["success"]]
+            axes.plot(*zip(*known, strict=True), color=COLOURS[0], marker="o", markersize=4.5)
         if target:
             _level(above, target[0], "guided program")
             _level(below, target[1], "")
-        above.set_ylim(min(0.8, *low) - 0.02, 1.01)
+        above.set_ylim(min(0.8, *low) - 0.02, 1.02)
         above.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         above.set_ylabel("success")
         below.set(ylabel="cycle time, s", xlabel="minutes of training", xlim=(0, None))
@@ -90,7 +91,7 @@ def success_by_condition(series: Sequence[Series], conditions: Sequence[str]) ->
         figure = Figure(figsize=(8.6, 1.0 + 0.44 * len(conditions)), layout="constrained")
         axes = figure.subplots()
         for index in range(0, len(conditions), 2):
-            axes.axhspan(index - 0.5, index + 0.5, color=BAND, linewidth=0)
+            axes.axhspan(index - 0.5, index + 0.5, color=BAND, linewidth=0, zorder=0)
         for order, one in enumerate(series):
             _intervals(axes, one, conditions, order, (order - (len(series) - 1) / 2) * 0.24)
         axes.set_yticks(range(len(conditions)), [name.replace("_", " ") for name in conditions], color=INK)
@@ -110,7 +111,7 @@ def cycle_times(series: Sequence[Series], condition: str) -> str:
         axes = figure.subplots()
         every = [time for _, one in shown for time in one.times(condition)]
         low, high = (np.percentile(every, [0, 99.5]) if every else (0.0, 1.0)) + np.array([-0.06, 0.14])
-        edges = np.arange(np.floor(low / 0.04) * 0.04 - 0.02, high + 0.04, 0.04)  # one bin for each policy period
+        edges = np.arange(np.floor(low / 0.04) * 0.04 - 0.02, high + 0.04, 0.04).tolist()  # a bin a policy period
         for order, one in shown:
             times, colour = np.clip(one.times(condition), edges[0], edges[-1]), COLOURS[order]
             weights = np.full(len(times), 1 / len(times))

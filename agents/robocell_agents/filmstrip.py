@@ -13,11 +13,9 @@ from PIL import Image
 from robocell_agents.actors import Actor
 from robocell_envs.cell_env import PickPlaceEnv
 
-Frame = npt.NDArray[np.uint8]
-_STRIP = 6  # pictures of the filmstrip
-_COLOURS = 128  # of the GIF; enough for a scene of few colours, and small
-_EVERY = 2  # policy periods between two frames of the GIF
-_LAST_S = 1.5  # s that the last frame of the GIF stays
+_STILLS = 6  # pictures of the filmstrip
+_EVERY = 2  # policy periods between two frames
+_LAST_S = 1.5  # s that the last frame stays before the film begins again
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,41 +23,42 @@ class Film:
     """One recorded episode.
 
     Attributes:
-        frames: uint8 [height, width, 3] each, one for each policy period and one for the start.
-        period_s: time between two frames.
+        times: of the frames, s since the start.
+        frames: uint8 [height, width, 3] each.
     """
 
-    frames: list[Frame]
-    period_s: float
+    times: list[float]
+    frames: list[npt.NDArray[np.uint8]]
 
 
 def record(env: PickPlaceEnv, actor: Actor, seed: int) -> Film:
     """Plays and draws one episode; ``env`` must have been made with ``render_mode="rgb_array"``."""
     observation, _ = env.reset(seed=seed)
-    frames, over = [_picture(env)], False
+    film, steps, over = Film([], []), 0, False
+    _take(film, env, 0.0)
     while not over:
         observation, _, terminated, truncated, _ = env.step(actor.act(env, observation))
-        frames.append(_picture(env))
-        over = terminated or truncated
-    return Film(frames, 1.0 / env.cell.rates.policy_hz)
+        steps, over = steps + 1, terminated or truncated
+        if over or steps % _EVERY == 0:
+            _take(film, env, steps / env.cell.rates.policy_hz)
+    return film
 
 
 def gif(film: Film) -> bytes:
     """The film in real time, endless. One palette and no dithering keep still pixels still, and the file small."""
-    last = len(film.frames) - 1
-    chosen = [film.frames[index] for index in range(last % _EVERY, last + 1, _EVERY)]
-    palette = Image.fromarray(np.concatenate([chosen[0], chosen[len(chosen) // 2], chosen[-1]])).quantize(_COLOURS)
-    pictures = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in chosen]
-    durations = [round(1000 * _EVERY * film.period_s)] * (len(pictures) - 1) + [round(1000 * _LAST_S)]
+    middle = len(film.frames) // 2
+    palette = Image.fromarray(np.concatenate([film.frames[index] for index in (0, middle, -1)])).quantize()
+    pictures = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in film.frames]
+    durations = [round(1000 * time) for time in np.diff(film.times)] + [round(1000 * _LAST_S)]
     buffer = io.BytesIO()
-    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=True)
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
     return buffer.getvalue()
 
 
 def strip(film: Film) -> list[tuple[float, bytes]]:
-    """Pictures at even distances in time: time (s) and PNG of each."""
-    chosen = np.linspace(0, len(film.frames) - 1, _STRIP).round().astype(int)
-    return [(index * film.period_s, _png(film.frames[index])) for index in chosen.tolist()]
+    """Pictures at even distances: time (s) and PNG of each."""
+    chosen = np.linspace(0, len(film.frames) - 1, _STILLS).round().astype(int).tolist()
+    return [(film.times[index], _png(film.frames[index])) for index in chosen]
 
 
 def data_url(content: bytes, kind: str) -> str:
@@ -67,13 +66,14 @@ def data_url(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _picture(env: PickPlaceEnv) -> Frame:
+def _take(film: Film, env: PickPlaceEnv, time: float) -> None:
     frame = env.render()
     assert frame is not None
-    return frame
+    film.times.append(time)
+    film.frames.append(frame)
 
 
-def _png(frame: Frame) -> bytes:
+def _png(frame: npt.NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(frame).quantize(256).save(buffer, "PNG", optimize=True)
+    Image.fromarray(frame).quantize().save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

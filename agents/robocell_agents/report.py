@@ -9,11 +9,12 @@ from typing import Any
 
 from robocell_agents import figures, filmstrip
 from robocell_agents import report_page as html
+from robocell_agents import report_tables as tables
 from robocell_agents.actors import load_actor
-from robocell_agents.compare import summarise
 from robocell_agents.evaluate import metrics
 from robocell_agents.figures import Series
 from robocell_agents.files import write_bytes, write_text
+from robocell_agents.report_tables import number, paired, percent, times
 from robocell_controller.cell import CellConfig
 from robocell_envs.cell_env import PickPlaceEnv
 
@@ -54,9 +55,11 @@ def write_report(folder: Path, story: Story) -> Path:
     write_bytes(folder / FILM, animation)
     stills = [(f"{time:.2f} s", filmstrip.data_url(png, "png")) for time, png in filmstrip.strip(film)]
     picture = html.section(
-        "One pick", f"Test seed {seed}, in real time.", html.film(filmstrip.data_url(animation, "gif"), stills)
+        "One pick",
+        f"The {series[0].name} on episode {seed}, one of median cycle time, in real time.",
+        html.film(filmstrip.data_url(animation, "gif"), stills),
     )
-    parts = [html.cards(_headline(series, condition)), picture, *_sections(story, series, condition)]
+    parts = [html.cards(list(_headline(series, condition))), picture, *_sections(story, series, condition)]
     title = "Pick and place, learned" if story.progress else "Pick and place"
     write_text(folder / REPORT, html.page(title, _lead(series, condition), parts))
     return folder / REPORT
@@ -70,9 +73,7 @@ def _series(evaluations: Sequence[Document]) -> list[Series]:
         for row in document["episodes"]:
             conditions.setdefault(row["condition"], {}).setdefault(row["seed"], row)
     return [
-        Series(
-            _name(policy, index), {name: list(episodes.values()) for name, episodes in conditions.items()}
-        )
+        Series(_name(policy, index), {name: list(episodes.values()) for name, episodes in conditions.items()})
         for index, (policy, conditions) in enumerate(found.items())
     ]
 
@@ -89,37 +90,30 @@ def _typical(rows: Sequence[Document]) -> int:
     return int(good[len(good) // 2][1] if good else rows[0]["seed"])
 
 
-def _paired(first: Series, second: Series, condition: str) -> Document | None:
-    """Paired comparison on the seeds that both have played."""
-    others = {row["seed"]: row for row in second.rows.get(condition, [])}
-    shared = [(row, others[row["seed"]]) for row in first.rows.get(condition, []) if row["seed"] in others]
-    return summarise(shared) if shared else None
-
-
 def _lead(series: Sequence[Series], condition: str) -> str:
     success = metrics(series[0].rows[condition])["success"]
-    interval = f"{_percent(success['low'])} to {_percent(success['high'])}"
+    interval = f"{percent(success['low'])} to {percent(success['high'])}"
     return (
-        f"On {success['n']} {condition} test episodes the {series[0].name} places {_percent(success['rate'])} of "
+        f"On {success['n']} {condition} test episodes the {series[0].name} places {percent(success['rate'])} of "
         f"the parts (95 % interval {interval}). Every policy meets the same parts in the same places."
     )
 
 
 def _headline(series: Sequence[Series], condition: str) -> Iterator[tuple[str, str, str]]:
     now = metrics(series[0].rows[condition])
-    compared = _paired(series[0], series[1], condition) if len(series) > 1 else None
-    success, times, errors = now["success"], now["cycle_time_s"], now["placement_error_m"]
-    interval = f"{_percent(success['low'])} – {_percent(success['high'])}, n = {success['n']}"
-    yield "Success", _percent(success["rate"]), interval
+    compared = paired(series[0], series[1], condition) if len(series) > 1 else None
+    success, cycle, errors = now["success"], now["cycle_time_s"], now["placement_error_m"]
+    interval = f"{percent(success['low'])} – {percent(success['high'])}, n = {success['n']}"
+    yield "Success", percent(success["rate"]), interval
     pace = f"{now['parts_per_hour']:.0f}"
     if compared:
         other = series[1].name
-        yield "Cycle time", _number(times["median"], "s"), f"median; {_times(compared['cycle_time_ratio'])} the {other}'s"
-        yield "Parts per hour", pace, f"{_times(compared['parts_per_hour_ratio'])} the {other}'s"
+        yield "Cycle time", number(cycle["median"], "s"), f"median; {times(compared['cycle_time_ratio'])} the {other}'s"
+        yield "Parts per hour", pace, f"{times(compared['parts_per_hour_ratio'])} the {other}'s"
     else:
-        yield "Cycle time", _number(times["median"], "s"), f"median; p95 {_number(times['p95'], 's')}"
+        yield "Cycle time", number(cycle["median"], "s"), f"median; p95 {number(cycle['p95'], 's')}"
         yield "Parts per hour", pace, "failures and their time included"
-    yield "Placement error", _number(errors["median"], "mm", 1e3), f"median; p95 {_number(errors['p95'], 'mm', 1e3)}"
+    yield "Placement error", number(errors["median"], "mm", 1e3), f"median; p95 {number(errors['p95'], 'mm', 1e3)}"
 
 
 def _sections(story: Story, series: Sequence[Series], condition: str) -> Iterator[str]:
@@ -138,14 +132,14 @@ def _sections(story: Story, series: Sequence[Series], condition: str) -> Iterato
     yield html.section(
         "Cycle time", f"Of the parts placed, condition {condition}.", figures.cycle_times(series, condition)
     )
-    yield html.section("In numbers", "", _numbers(series, conditions))
+    yield html.section("In numbers", "", tables.numbers(series, conditions))
     if len(series) > 1:
         note = "Episode by episode on the same seeds. Difference in percentage points with its 95 % interval."
-        yield html.section(f"Against the {series[1].name}", note, _comparison(series, conditions))
+        yield html.section(f"Against the {series[1].name}", note, tables.comparison(series, conditions))
     if story.controller:
         note = "The exported bundle in the controller loop, part after part."
-        yield html.section("In the controller", note, _controller(story.controller))
-    yield html.section("Made with", "", html.pairs(list(_provenance(story.evaluations[0]))))
+        yield html.section("In the controller", note, tables.controller(story.controller))
+    yield html.section("Made with", "", html.pairs(list(tables.provenance(story.evaluations[0]))))
     if story.commands:
         yield html.section("Make it again", "", html.commands(story.commands))
 

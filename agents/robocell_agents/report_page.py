@@ -26,7 +26,7 @@ h2 { font-size: 18px; letter-spacing: -.01em; margin: 0 0 4px; font-weight: 650;
 .card span { color: var(--muted); font-size: 13px; display: block; line-height: 1.45; }
 .card .name { color: var(--ink); font-weight: 600; }
 svg, img { max-width: 100%; height: auto; display: block; }
-.film { display: grid; grid-template-columns: 1.24fr 1fr; gap: 18px; align-items: start; }
+.film { display: grid; grid-template-columns: 1.78fr 1fr; gap: 18px; align-items: start; }
 .film > img { border-radius: 10px; width: 100%; }
 .strip { display: grid; grid-template-columns: repeat(2, 1fr); gap: 8px; }
 .strip figure { margin: 0; } .strip img { border-radius: 6px; }
@@ -34,15 +34,21 @@ svg, img { max-width: 100%; height: auto; display: block; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th { font-weight: 600; color: var(--muted); font-size: 12px; vertical-align: bottom; line-height: 1.35; }
-th, td { text-align: right; padding: 7px 0 7px 14px; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
+th, td { text-align: right; padding: 7px 0 7px 14px; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th.name, td.name { text-align: left; }
+th:first-child, td:first-child { padding-left: 0; }
 tr:last-child td { border-bottom: 0; }
-table.pairs td { text-align: left; } table.pairs td:first-child { color: var(--muted); width: 34%; }
+tr.same td { border-bottom-color: transparent; padding-bottom: 0; }
+table + .scroll { margin-top: 18px; }
+table.pairs td { white-space: normal; } table.pairs td:first-child { color: var(--muted); width: 34%; }
 pre { background: #f4f6f9; border-radius: 8px; padding: 14px 16px; margin: 0; font-size: 12.5px; line-height: 1.7;
   white-space: pre-wrap; font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 @media (max-width: 640px) { .film { grid-template-columns: 1fr; } section { padding: 20px 16px; } }
 @media print { body { background: #fff; font-size: 12px; } main { max-width: none; padding: 0; }
-  section, .card { break-inside: avoid; border-color: #d3dae3; } h1 { font-size: 26px; } }
+  section, .card { break-inside: avoid; border-color: #d3dae3; } section { padding: 16px 20px; margin: 14px 0; }
+  h1 { font-size: 26px; } .cards { grid-template-columns: repeat(4, 1fr); gap: 8px; } .card { padding: 10px 14px; }
+  .card b { font-size: 21px; } .card span { font-size: 11px; } .scroll { overflow: visible; }
+  table { font-size: 10px; } th { font-size: 9.5px; } th, td { padding: 3px 0 3px 6px; } svg { max-height: 82mm; } }
 """
 
 
@@ -68,15 +74,15 @@ def cards(entries: Sequence[tuple[str, str, str]]) -> str:
     return '<div class="cards">' + "".join(_card(*entry) for entry in entries) + "</div>"
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table with numbers on the right and names on the left."""
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{_rows(rows)}</tbody></table></div>'
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
+    """A table of numbers, whose first ``names`` columns are names and stand on the left."""
+    head = f"<tr>{_cells('th', headings, names)}</tr>"
+    return f'<div class="scroll"><table><thead>{head}</thead><tbody>{_rows(rows, names)}</tbody></table></div>'
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> str:
     """A table of names and values."""
-    return f'<table class="pairs"><tbody>{_rows(rows)}</tbody></table>'
+    return f'<table class="pairs"><tbody>{_rows(rows, 2)}</tbody></table>'
 
 
 def commands(lines: Sequence[str]) -> str:
@@ -100,5 +106,16 @@ def _card(name: str, value: str, remark: str) -> str:
     )
 
 
-def _rows(rows: Sequence[Sequence[str]]) -> str:
-    return "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+def _rows(rows: Sequence[Sequence[str]], names: int) -> str:
+    return "".join(_row(row, after, names) for row, after in zip(rows, [*rows[1:], ["end"]], strict=True))
+
+
+def _row(cells: Sequence[str], after: Sequence[str], names: int) -> str:
+    """One row; without a line below it where the next one goes on with the same subject, its first cell empty."""
+    opening = "<tr>" if after[0] else '<tr class="same">'
+    return f"{opening}{_cells('td', cells, names)}</tr>"
+
+
+def _cells(tag: str, cells: Sequence[str], names: int) -> str:
+    kinds = [' class="name"'] * names + [""] * len(cells)
+    return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=False))

@@ -65,8 +65,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
     content = read_yaml(locate("cells", config.cell))
     cell = parse(CellConfig, content, locate("cells", config.cell))
     conditions = {
-        name: _changed(content, changes, f"{path}: conditions.{name}")
-        for name, changes in config.conditions.items()
+        name: _changed(content, changes, f"{path}: conditions.{name}") for name, changes in config.conditions.items()
     }
     return Suite(path.stem, cell, Path(config.cell).stem, conditions)
 

@@ -6,18 +6,23 @@ from typing import Any
 
 from rich.table import Table
 
-_COLUMNS = ("success", "95 % interval", "median cycle", "p95", "parts/h", "drops", "error, median", "J/part", "failures")
+COLUMNS = ("success", "95 % interval", "median cycle", "p95", "parts/h", "drops", "error, median", "J/part", "failures")
 
 
 def evaluation_table(document: dict[str, Any]) -> Table:
     """An evaluation: one row for each condition, and one over all where there are several."""
-    table = Table(title=f"{document['policy']} on suite {document['suite']['name']}")
-    table.add_column("condition")
-    for column in _COLUMNS:
-        table.add_column(column, justify="left" if column == "failures" else "right")
+    table = _table(f"{document['policy']} on suite {document['suite']['name']}", "condition")
     conditions = document.get("conditions", {})
     for name, metrics in {**conditions, "all" if conditions else "nominal": document}.items():
         table.add_row(name, *metric_cells(metrics))
+    return table
+
+
+def comparison_of_policies(title: str, documents: list[dict[str, Any]]) -> Table:
+    """Several policies, one row each, by the figures over all their episodes."""
+    table = _table(title, "policy")
+    for document in documents:
+        table.add_row(document["policy"], *metric_cells(document))
     return table
 
 
@@ -40,13 +45,21 @@ def metric_cells(metrics: dict[str, Any]) -> list[str]:
 def bench_table(document: dict[str, Any]) -> Table:
     """Speeds side by side."""
     table = Table("", "simulated s per CPU s", "steps per CPU s", "our cell against it", title="robocell bench env")
-    for name, row in document.items():
+    for name, row in document["contestants"].items():
         table.add_row(
             name,
             f"{row['simulated_s_per_cpu_s']:.1f}",
             f"{row['steps_per_cpu_s']:.0f}",
             f"{row['ours_against_it']:.2f}×",
         )
+    return table
+
+
+def _table(title: str, first: str) -> Table:
+    table = Table(title=title)
+    table.add_column(first)
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == "failures" else "right")
     return table
 
 

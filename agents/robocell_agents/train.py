@@ -12,12 +12,12 @@ import torch
 
 from robocell_agents import provenance, run_folder
 from robocell_agents.files import write_json
-from robocell_agents.progress import progress_bar
 from robocell_agents.training import StoppedError, Training, console
 from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
+from robocell_controller.progress import progress_bar
 
 
 def train(name: str, seed: int, run: Path, resume: bool) -> int:

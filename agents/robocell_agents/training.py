@@ -96,8 +96,9 @@ class Training:
                 steps = cloning.dagger_steps if index else cloning.steps
                 self._clone(model, data, steps, f"round {index}", progress)
             self._round = index + 1
-            self._validate(model, "cloning", 0)
             self._checkpoint(model, data)
+        if model.num_timesteps == 0:
+            self._validate(model, "cloning", 0)
 
     def _demonstrate(self, progress: Progress) -> Transitions:
         shown = self.config.demonstrations

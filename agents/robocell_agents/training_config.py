@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Len
+from annotated_types import Ge, Gt, Le, Len
 from pydantic import model_validator
 
 from robocell_controller.config import Config
@@ -12,7 +12,7 @@ from robocell_controller.robot import Positive
 
 Count = Annotated[int, Gt(0)]
 CountOrNone = Annotated[int, Ge(0)]
-Share = Annotated[float, Ge(0)]
+Share = Annotated[float, Ge(0), Le(1)]
 GOAL_ALGORITHMS = ("sac_her",)
 
 
@@ -66,6 +66,8 @@ class TrainingConfig(Config):
             raise ValueError("demonstrations wherever there is cloning")
         if self.demonstrations and self.algorithm in (*GOAL_ALGORITHMS, "sbx_sac"):
             raise ValueError("no demonstrations with sac_her and sbx_sac")
+        if self.algorithm != "ppo" and self.cloning and self.cloning.dagger_rounds:
+            raise ValueError("dagger_rounds of 0 with any algorithm but ppo")
         if self.algorithm != "ppo" and (self.log_std is not None or self.critic_warmup_rollouts):
             raise ValueError("log_std and critic_warmup_rollouts with ppo only")
         return self

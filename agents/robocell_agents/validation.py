@@ -82,7 +82,7 @@ def _play(
             action, _ = model.predict(observation, deterministic=True)
             observation, _, terminated, truncated, info = env.step(action)
             done = terminated or truncated
-        success.append(info["cycle"]["success"])
+        success.append(info["is_success"])
         time_s.append(info["cycle"]["time_s"])
     env.close()
     return np.array(success), np.array(time_s)

@@ -173,9 +173,7 @@ def _check_hashes(folder: Path, manifest: Manifest, content: dict[str, bytes]) -
         if found.size != entry.size:
             raise InputError(folder / name, f"{found.size} bytes", f"{entry.size}, as in {MANIFEST}")
         if found.sha256 != entry.sha256:
-            raise InputError(
-                folder / name, f"sha256 {found.sha256[:12]}…", f"{entry.sha256[:12]}…, as in {MANIFEST}"
-            )
+            raise InputError(folder / name, f"sha256 {found.sha256[:12]}…", f"{entry.sha256[:12]}…, as in {MANIFEST}")
 
 
 def _entry(data: bytes) -> FileEntry:

@@ -49,9 +49,7 @@ def build_app() -> typer.Typer:
         try:
             entry.load()(app)
         except ModuleNotFoundError as error:
-            app.info.epilog = (
-                f"More commands come with pip install 'robocell[train]' (no module {error.name})."
-            )
+            app.info.epilog = f"More commands come with pip install 'robocell[train]' (no module {error.name})."
     return app
 
 

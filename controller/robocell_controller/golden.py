@@ -16,9 +16,7 @@ from robocell_controller.observer import OBSERVATION_SIZE
 from robocell_controller.onnx_policy import OnnxPolicy
 
 TOLERANCE = 1e-5  # of an action
-_EXPECTED = (
-    f"'observations' float32 [n, {OBSERVATION_SIZE}] and 'actions' float32 [n, {ACTION_SIZE}], all finite"
-)
+_EXPECTED = f"'observations' float32 [n, {OBSERVATION_SIZE}] and 'actions' float32 [n, {ACTION_SIZE}], all finite"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's earliest time: the same arrays give the same bytes
 
 

@@ -93,26 +93,32 @@ class Motion:
     def plan(self, setpoint: Setpoint, action: Array) -> Segment:
         """Segment for one action [5] in [-1, 1], starting at ``setpoint``."""
         pose, jacobian = self.kinematics.pose_and_jacobian(setpoint.q)
-        wanted = self.kinematics.solve(jacobian, self._twist(pose, action), self._towards_rest(setpoint.q))
+        twist = self._twist(pose, jacobian[:3] @ setpoint.dq, action)
+        wanted = self.kinematics.solve(jacobian, twist, self._towards_rest(setpoint.q))
         change = self._within_joint_limits(setpoint.q, wanted) - setpoint.dq
         ramp = np.abs(change / self._acceleration).max()
         share = np.minimum(self._times / max(ramp, self._tick), 1.0)
         dq = setpoint.dq + share * change
         return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper_command(float(action[4])))
 
-    def _twist(self, pose: TcpPose, action: Array) -> Array:
-        velocity = self._config.tcp_speed_m_s * action[:3]
-        velocity = np.minimum(velocity, self._speed_limit(self._upper - pose.position))
-        velocity = np.maximum(velocity, -self._speed_limit(pose.position - self._lower))
+    def _twist(self, pose: TcpPose, present: Array, action: Array) -> Array:
+        velocity = self._config.tcp_speed_m_s * action[:3] / max(1.0, float(np.linalg.norm(action[:3])))
+        velocity = np.minimum(velocity, self._speed_limit(self._upper - pose.position, present))
+        velocity = np.maximum(velocity, -self._speed_limit(pose.position - self._lower, -present))
         x, y = pose.rotation[0, 2], pose.rotation[1, 2]  # tilt: TCP z axis × straight down = (-y, x, 0)
         gain = self._config.upright_gain_per_s
         return np.array([*velocity, -gain * y, gain * x, self._config.yaw_rate_rad_s * action[3]])
 
-    def _speed_limit(self, distance: Array) -> Array:
-        """Speed [3] m/s from which the TCP stops within ``distance`` [3] m; outside the box it must come back."""
-        room = np.maximum(distance, 0.0)
-        stoppable = np.minimum(np.sqrt(2.0 * self._config.workspace_braking_m_s2 * room), room / self._period)
-        return np.where(distance < 0.0, distance / self._period, stoppable)
+    def _speed_limit(self, distance: Array, present: Array) -> Array:
+        """Speed [3] m/s towards a wall from which the TCP stops within ``distance`` [3] m.
+
+        While the joints ramp from the ``present`` speed [3] m/s to the new one v, half a period of each passes; the
+        rest of the way must hold v²/2a. Outside the box the TCP must come back.
+        """
+        braking, half = self._config.workspace_braking_m_s2, 0.5 * self._period
+        room = distance - half * present
+        stoppable = braking * (np.sqrt(half * half + 2.0 * np.maximum(room, 0.0) / braking) - half)
+        return np.where(room < 0.0, room / self._period, stoppable)
 
     def _towards_rest(self, q: Array) -> Array:
         return self._config.posture_gain_per_s * (self._rest - q)

@@ -71,7 +71,8 @@ class Observer:
     def vector(self, view: View) -> npt.NDArray[np.float32]:
         """Observation, shape [OBSERVATION_SIZE], float32, within ±``BOUNDS``."""
         values = np.array(self._values(view)) / _SCALES
-        return np.minimum(np.maximum(values, -_CLIPS), _CLIPS).astype(np.float32)
+        vector: npt.NDArray[np.float32] = np.minimum(np.maximum(values, -_CLIPS), _CLIPS).astype(np.float32)
+        return vector
 
     def _values(self, view: View) -> list[float]:
         part_from_tcp = (view.part_position - view.tcp_position).tolist()

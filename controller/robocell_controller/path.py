@@ -7,6 +7,8 @@ The simulated environment is this path around a simulated plant; the controller 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,10 +31,10 @@ class ControlPath:
         self._observer = Observer(motion)
         self.kinematics = self._motion.kinematics
 
-    def reset(self, q: Array) -> None:
-        """Bumpless start: the first setpoint is where the joints stand, ``q`` [7] rad; the gripper opens."""
-        self.setpoint = Setpoint(q.copy(), np.zeros_like(q), np.zeros_like(q))
-        self.gripper_command = 1.0
+    def reset(self, q: Array, dq: Array, gripper_command: float) -> None:
+        """Bumpless start: the first setpoint is where the joints are, ``q`` [7] rad, and go, ``dq`` [7] rad/s."""
+        self.setpoint = Setpoint(q.copy(), dq.copy(), np.zeros_like(q))
+        self.gripper_command = gripper_command
         self._estimator.reset()
 
     def view(self, state: CellState) -> View:
@@ -45,13 +47,21 @@ class ControlPath:
 
     def command(self, action: npt.NDArray[np.floating]) -> Verdict:
         """Certified segment for one action; anything but five finite numbers counts as *stop*, gripper unchanged."""
-        verdict = self._kernel.certify(self.setpoint, self._motion.plan(self.setpoint, self._sane(action)))
+        wanted = _sane(action)
+        planned = self._motion.plan(self.setpoint, self._stop() if wanted is None else wanted)
+        verdict = self._kernel.certify(self.setpoint, planned)
+        if wanted is None and not verdict.reason:
+            verdict = replace(verdict, reason="action not finite")
         self.setpoint = verdict.setpoint
         self.gripper_command = verdict.segment.gripper
         return verdict
 
-    def _sane(self, action: npt.NDArray[np.floating]) -> Array:
-        values = np.asarray(action, dtype=np.float64)
-        if values.shape != (ACTION_SIZE,) or not np.isfinite(values).all():
-            return np.array([0.0, 0.0, 0.0, 0.0, gripper_action(self.gripper_command)])
-        return np.clip(values, -1.0, 1.0)
+    def _stop(self) -> Array:
+        return np.array([0.0, 0.0, 0.0, 0.0, gripper_action(self.gripper_command)])
+
+
+def _sane(action: npt.NDArray[np.floating]) -> Array | None:
+    values = np.asarray(action, dtype=np.float64)
+    if values.shape != (ACTION_SIZE,) or not np.isfinite(values).all():
+        return None
+    return np.clip(values, -1.0, 1.0)

@@ -18,7 +18,6 @@ from robocell_controller.estimator import View
 from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
-
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
 

@@ -58,9 +58,7 @@ _FLUSH_AFTER = 1_000_000_000  # ns
 class RunLog:
     """Writes a run log; at most a second of ticks is lost when the process dies."""
 
-    def __init__(
-        self, path: Path, about: dict[str, Any], time_source: Callable[[], int] = time.monotonic_ns
-    ) -> None:
+    def __init__(self, path: Path, about: dict[str, Any], time_source: Callable[[], int] = time.monotonic_ns) -> None:
         """Opens a new file and writes its header.
 
         Args:
@@ -145,9 +143,7 @@ def read_log(path: Path) -> npt.NDArray[Any]:
     torn = np.flatnonzero(valid != whole["crc"])
     end = int(torn[0]) if len(torn) else len(whole)
     if len(torn) != len(whole) - end:
-        raise InputError(
-            f"{path}: record {end}", "wrong checksum", "damage at the tail only, as a crash leaves"
-        )
+        raise InputError(f"{path}: record {end}", "wrong checksum", "damage at the tail only, as a crash leaves")
     return whole[:end]
 
 

@@ -84,6 +84,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         self.path = self.cell.control_path()
         self.observation_space = gymnasium.spaces.Box(-BOUNDS, BOUNDS, dtype=np.float32)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), dtype=np.float32)
+        self._stroke = self.cell.load_robot().gripper.stroke_m
         self._period = self.cell.rates.tick * self.cell.rates.ticks
 
     def reset(
@@ -92,7 +93,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         """A new part; bit-reproducible from ``seed``, and so is every reset after it."""
         super().reset(seed=seed)
         self.plant.load(draw(self.plant.config, int(self.np_random.integers(2**63))))
-        self.path.reset(self.plant.truth.q)
+        truth = self.plant.truth
+        self.path.reset(truth.q, truth.dq, truth.gripper_width / self._stroke)
         self._steps = 0
         return self._observe(), {}
 

@@ -10,8 +10,8 @@ from robocell_envs.world import World
 
 WIDTH, HEIGHT = 480, 360
 _FINER = 2  # drawn that many times larger and averaged, because the renderer leaves edges jagged
-_CAMERA, _LOOKS_AT = [1.42, 0.62, 0.80], [0.33, 0.02, 0.27]  # m, frame base: the whole arm and the work area
-_FIELD_OF_VIEW = 37.0  # deg, vertical
+_CAMERA, _LOOKS_AT = [1.45, 0.62, 0.82], [0.33, 0.01, 0.285]  # m, frame base: the whole arm and the work area
+_FIELD_OF_VIEW = 38.5  # deg, vertical
 _SKY_TOP, _SKY_BOTTOM = np.array([214.0, 222.0, 230.0]), np.array([246.0, 247.0, 248.0])
 
 Pixels = npt.NDArray[np.uint8]
@@ -40,7 +40,7 @@ def render(world: World) -> Pixels:
 def _sky(height: int) -> npt.NDArray[np.float64]:
     """Background, [height, 1, 3]: a soft gradient instead of white."""
     share = np.linspace(0.0, 1.0, height)[:, None, None]
-    return (1.0 - share) * _SKY_TOP + share * _SKY_BOTTOM
+    return np.asarray((1.0 - share) * _SKY_TOP + share * _SKY_BOTTOM)
 
 
 def _averaged(picture: npt.NDArray[np.float64]) -> Pixels:

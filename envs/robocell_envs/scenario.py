@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ class Scenario:
         slot_position: [3] m, where the part's bottom face belongs.
         slot_yaw: rad.
         start_tcp: [3] m, TCP position at the start of an episode.
+        start_rise: m/s, its upward speed then.
+        start_gripper: m, width of the gripper then.
         sensor_seed: seed of the sensors' random streams.
     """
 
@@ -43,6 +46,8 @@ class Scenario:
     slot_position: Array
     slot_yaw: float
     start_tcp: Array
+    start_rise: float
+    start_gripper: float
     sensor_seed: int
 
 
@@ -54,14 +59,20 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
     part = _part(config, part_stream)
     x, y, part_yaw = _pose(config.part_pose, pose_stream)
     slot_x, slot_y, slot_yaw = _pose(config.slot_pose, slot_stream)
-    start = config.start_tcp
+    start = config.start
+    start_x, start_y, start_z, rise, gripper = (
+        start_stream.uniform(low, high)
+        for low, high in (start.x_m, start.y_m, start.z_m, start.rise_m_s, start.gripper_m)
+    )
     return Scenario(
         part=part,
         part_position=np.array([x, y, part.height / 2]),
         part_yaw=part_yaw,
         slot_position=np.array([slot_x, slot_y, TRAY_HEIGHT]),
         slot_yaw=slot_yaw,
-        start_tcp=np.array([start_stream.uniform(low, high) for low, high in (start.x_m, start.y_m, start.z_m)]),
+        start_tcp=np.array([start_x, start_y, start_z]),
+        start_rise=rise,
+        start_gripper=gripper,
         sensor_seed=int(sensor_stream.integers(2**63)),
     )
 
@@ -82,7 +93,7 @@ def _part(config: SimulationConfig, stream: np.random.Generator) -> Part:
         stream.uniform(low, high)
         for low, high in (ranges.width_m, ranges.height_m, ranges.density_kg_m3, ranges.friction)
     )
-    red, green, blue = stream.uniform(0.2, 0.9, size=3).tolist()
+    red, green, blue = hsv_to_rgb(stream.random(), stream.uniform(0.65, 0.85), stream.uniform(0.75, 0.95))
     return Part(width, height, density * width**2 * height, friction, (red, green, blue))
 
 

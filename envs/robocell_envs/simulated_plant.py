@@ -43,7 +43,6 @@ class SimulatedPlant:
         robot = cell.load_robot()
         self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual)
         self._kinematics = Kinematics(robot)
-        self._stroke = robot.gripper.stroke_m
         self._parts = np.random.default_rng(seed)
         self._tick = cell.rates.tick
         self._cycle = -1
@@ -61,12 +60,16 @@ class SimulatedPlant:
         """A part of our choice, with the arm at the scenario's start pose."""
         self._cycle = -1
         self._ticks = 0
-        start = self._kinematics.inverse(scenario.start_tcp, 0.0)
-        self._begin(scenario, start, np.zeros_like(start), self._stroke)
+        q = self._kinematics.inverse(scenario.start_tcp, 0.0)
+        _, jacobian = self._kinematics.pose_and_jacobian(q)
+        rising = np.array([0.0, 0.0, scenario.start_rise, 0.0, 0.0, 0.0])
+        self._begin(scenario, q, self._kinematics.solve(jacobian, rising, np.zeros_like(q)), scenario.start_gripper)
 
     def read(self) -> CellState:
         """Sensor values now."""
         time, scenario = self.time, self.scenario
+        if self._ticks % self._cell.rates.ticks:  # at the end of a period, and in training, they have just been sampled
+            self._sample(self.world.truth(), (self._joints, self._gripper))
         joints, _ = self._joints.read(time)
         (width, effort), _ = self._gripper.read(time)
         position, age = self._tracker.read(time)
@@ -134,17 +137,18 @@ class SimulatedPlant:
     def _sense(self) -> None:
         """Truth, sensors and the cycle's record, once per policy period."""
         self.truth = truth = self.world.truth()
+        self._sample(truth, (self._joints, self._gripper, self._tracker, self._tracker_yaw))
         time = self.time
-        for sensor, value in zip(
-            (self._joints, self._gripper, self._tracker, self._tracker_yaw), _readings(truth), strict=True
-        ):
-            sensor.sample(time, value)
         before, self.now = self.now, self._measure()
         record = self.record
         record.time = time - record.start
-        record.drops += task.dropped(before, self.now)
+        record.drops += int(task.dropped(before, self.now))
         record.lifted |= self.now.held and self.now.raised
         record.energy += float(np.abs(truth.tau * truth.dq).sum()) * self._tick * self._cell.rates.ticks
+
+    def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:
+        for sensor, value in zip(sensors, _readings(truth), strict=False):
+            sensor.sample(self.time, value)
 
     def _measure(self) -> task.Measures:
         return task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)

@@ -41,11 +41,13 @@ class PoseConfig(Config):
 
 
 class StartConfig(Config):
-    """Ranges of the TCP position at the start of an episode."""
+    """Ranges of the TCP's position and upward speed and of the gripper's width at the start of an episode."""
 
     x_m: Range
     y_m: Range
     z_m: PositiveRange
+    rise_m_s: Range
+    gripper_m: PositiveRange
 
 
 class SensorConfig(Config):
@@ -96,7 +98,7 @@ class SimulationConfig(Config):
     part: PartConfig
     part_pose: PoseConfig
     slot_pose: PoseConfig
-    start_tcp: StartConfig
+    start: StartConfig
     table_friction: Positive
     sensors: SensorsConfig
     task: TaskConfig

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,9 +17,9 @@ PERIOD = 8_000_000  # ns
 class Time:
     """Time that passes only when told to; sleeps overshoot by the next of ``jitter`` ns."""
 
-    def __init__(self, jitter: Iterator[int] = iter(())) -> None:
+    def __init__(self, jitter: Sequence[int] = ()) -> None:
         self.now = 123
-        self._jitter = jitter
+        self._jitter = iter(jitter)
 
     def source(self) -> int:
         return self.now
@@ -34,7 +34,7 @@ def clock_on(time: Time) -> DeadlineClock:
 
 def test_jitter_and_work_do_not_accumulate() -> None:
     stream = np.random.default_rng(0)
-    time = Time(iter(stream.integers(0, PERIOD // 2, 10_001).tolist()))
+    time = Time(stream.integers(0, PERIOD // 2, 10_001).tolist())
     clock, starts, lateness = clock_on(time), [], []
     for work in stream.integers(0, PERIOD // 2, 10_001).tolist():
         lateness.append(clock.wait())
@@ -70,7 +70,7 @@ def test_an_overrun_is_counted_and_the_phase_kept(work: int, missed: int, late: 
 
 
 def test_oversleeping_whole_periods_counts_them() -> None:
-    time = Time(iter([0, 2 * PERIOD + 5, 0]))
+    time = Time([0, 2 * PERIOD + 5, 0])
     clock = clock_on(time)
     clock.wait()
     assert clock.wait() == 2 * PERIOD + 5

@@ -77,12 +77,12 @@ def test_a_log_is_never_overwritten(path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"\x00\xff\n", b'{"format": "other-1"}\n'])
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.log").write_bytes(content)
-    with pytest.raises(InputError, match="x.log: "):
+    with pytest.raises(InputError, match=r"x\.log: "):
         read_log(tmp_path / "x.log")
 
 
 def test_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none.log: No such file"):
+    with pytest.raises(InputError, match=r"none\.log: No such file"):
         read_log(tmp_path / "none.log")
 
 

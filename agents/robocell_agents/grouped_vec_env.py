@@ -1,0 +1,144 @@
+"""A vectorised environment with one process per core, each stepping its share of the environments in turn.
+
+SB3's ``SubprocVecEnv`` has a process per environment; with steps of a millisecond, waking eight processes on two
+cores takes as long as a good part of the physics. Here a step costs one message to and from each core.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cloudpickle
+import gymnasium
+import numpy as np
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
+
+from robocell_agents.workers import ignore_interrupts
+
+Maker = Callable[[], gymnasium.Env[Any, Any]]
+
+
+class GroupedVecEnv(VecEnv):
+    """``makers`` spread over ``workers`` processes; otherwise as SB3's own vectorised environments."""
+
+    def __init__(self, makers: list[Maker], workers: int) -> None:
+        context = multiprocessing.get_context("forkserver")
+        self._groups = [list(group) for group in np.array_split(np.arange(len(makers)), workers) if len(group)]
+        self._pipes: list[Connection] = []
+        self._processes = []
+        for group in self._groups:
+            ours, theirs = context.Pipe()
+            packed = cloudpickle.dumps([makers[index] for index in group])
+            process = context.Process(target=_work, args=(theirs, packed), daemon=True)
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+        observation_space, action_space = self._ask(0, "spaces")
+        super().__init__(len(makers), observation_space, action_space)
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Seeds environment i with ``seed + i`` at its next reset."""
+        seed = int(np.random.randint(2**31)) if seed is None else seed
+        return [number for group in self._groups for number in self._forward("seed", group, seed + group[0])]
+
+    def reset(self) -> VecEnvObs:
+        """First observations of all environments."""
+        return _stacked(self._all("reset"))
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Hands each process its actions."""
+        for pipe, group in zip(self._pipes, self._groups, strict=True):
+            pipe.send(("step", (actions[group],), {}))
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Observations, rewards, ends and infos of all environments."""
+        results = [_received(pipe) for pipe in self._pipes]
+        observations, rewards, dones, infos = zip(*results, strict=True)
+        return _stacked(observations), np.concatenate(rewards), np.concatenate(dones), sum(infos, [])
+
+    def close(self) -> None:
+        """Ends the processes."""
+        for pipe in self._pipes:
+            pipe.close()
+        for process in self._processes:
+            process.join()
+        self._pipes, self._processes = [], []
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """An attribute of the environments."""
+        return self._by_index("get_attr", indices, attr_name)
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Sets an attribute of the environments."""
+        self._by_index("set_attr", indices, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """Calls a method of the environments."""
+        return self._by_index("env_method", indices, method_name, *method_args, **method_kwargs)
+
+    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Any = None) -> list[bool]:
+        """Whether the environments are wrapped by a class."""
+        return self._by_index("env_is_wrapped", indices, wrapper_class)
+
+    def _all(self, name: str) -> list[Any]:
+        for pipe in self._pipes:
+            pipe.send((name, (), {}))
+        return [_received(pipe) for pipe in self._pipes]
+
+    def _by_index(self, name: str, indices: VecEnvIndices, *arguments: Any, **keywords: Any) -> list[Any]:
+        wanted = list(self._get_indices(indices))
+        found: dict[int, Any] = {}
+        for number, group in enumerate(self._groups):
+            local = [index for index in group if index in wanted]
+            if local:
+                keywords["indices"] = [index - group[0] for index in local]
+                results = self._ask(number, name, *arguments, **keywords)
+                found.update(zip(local, results or [None] * len(local), strict=True))
+        return [found[index] for index in wanted]
+
+    def _ask(self, number: int, name: str, *arguments: Any, **keywords: Any) -> Any:
+        self._pipes[number].send((name, arguments, keywords))
+        return _received(self._pipes[number])
+
+    def _forward(self, name: str, group: list[int], *arguments: Any) -> Any:
+        return self._ask(self._groups.index(group), name, *arguments)
+
+
+def _work(pipe: Connection, packed: bytes) -> None:
+    """A worker: calls the methods of its own ``DummyVecEnv`` until the pipe is closed."""
+    ignore_interrupts()
+    env = DummyVecEnv(cloudpickle.loads(packed))
+    try:
+        while True:
+            name, arguments, keywords = pipe.recv()
+            try:
+                result = (
+                    (env.observation_space, env.action_space)
+                    if name == "spaces"
+                    else getattr(env, name)(*arguments, **keywords)
+                )
+            except Exception as error:
+                result = error
+            pipe.send(result)
+    except (EOFError, BrokenPipeError):
+        env.close()
+
+
+def _received(pipe: Connection) -> Any:
+    result = pipe.recv()
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _stacked(observations: Sequence[Any]) -> Any:
+    if isinstance(observations[0], dict):
+        return {key: np.concatenate([part[key] for part in observations]) for key in observations[0]}
+    return np.concatenate(observations)

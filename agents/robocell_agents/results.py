@@ -1,0 +1,112 @@
+"""``robocell results``: the tables of the README, made from the JSON files in ``results/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from robocell_agents.compare import compare
+from robocell_agents.files import read_json, write_text
+from robocell_agents.tables import COLUMNS, metric_cells
+from robocell_controller.errors import InputError
+
+_BEGIN, _END = "<!-- results: {} -->", "<!-- end of results: {} -->"
+_NAMES = {
+    "policy": "trained policy (the bundle)",
+    "oracle": "`program:oracle`, sees the true state",
+    "guided": "`program:guided`, same sensors",
+    "rigid": "`program:rigid`, taught points",
+}
+
+
+def regenerate(folder: Path, check: bool) -> int:
+    """Writes the tables into the README beside ``folder``; with ``check`` only says whether they are stale.
+
+    Returns:
+        Exit code: 1 if ``check`` found stale tables.
+
+    Raises:
+        InputError: a result or a marker is missing.
+    """
+    readme = folder.parent / "README.md"
+    before = readme.read_text(encoding="utf-8")
+    after = before
+    for name, table in tables(folder).items():
+        after = _replaced(after, name, table, readme)
+    if check:
+        Console(stderr=True).print(f"{readme.name}: {'up to date' if after == before else 'stale, run make results'}")
+        return int(after != before)
+    write_text(readme, after)
+    return 0
+
+
+def tables(folder: Path) -> dict[str, str]:
+    """All generated tables by the name of their place in the README, as Markdown."""
+    return {
+        "pick_place": _pick_place(folder / "pick_place"),
+        "conditions": _conditions(folder / "pick_place"),
+        "speed": _speed(read_json(folder / "bench_env.json", "what robocell bench env --json prints")),
+    }
+
+
+def _pick_place(folder: Path) -> str:
+    rows = {name: _evaluation(folder / f"{name}.json") for name in _NAMES}
+    lines = [[_NAMES[name], *metric_cells(document)] for name, document in rows.items()]
+    paired = compare(folder / "policy.json", folder / "guided.json")["all"]  # one condition only
+    commands = "\n".join(f"    {document['command']}" for document in rows.values())
+    return (
+        f"{_markdown(['', *COLUMNS], lines)}\n\n"
+        f"Policy against `program:guided` on the same seeds: median cycle time "
+        f"{paired['cycle_time_ratio']:.3f}×, exact McNemar p = {paired['p_value']:.2g} for success. Made by\n\n"
+        f"{commands}"
+    )
+
+
+def _conditions(folder: Path) -> str:
+    names = ("policy", "guided", "rigid")
+    documents = {name: _evaluation(folder / f"conditions-{name}.json")["conditions"] for name in names}
+    header = ["condition", *(f"{name}: success, parts/h" for name in names)]
+    lines = [
+        [condition, *(_success_and_pace(documents[name][condition]) for name in names)]
+        for condition in documents["policy"]
+    ]
+    return _markdown(header, lines)
+
+
+def _success_and_pace(metrics: dict[str, Any]) -> str:
+    success = metrics["success"]
+    interval = f"{100 * success['low']:.1f}-{100 * success['high']:.1f}"
+    return f"{100 * success['rate']:.1f} % ({interval}), {metrics['parts_per_hour']:.0f}"
+
+
+def _speed(document: dict[str, Any]) -> str:
+    header = ["", "simulated s per CPU s", "steps per CPU s", "our cell against it"]
+    lines = [
+        [
+            name,
+            f"{row['simulated_s_per_cpu_s']:.1f}",
+            f"{row['steps_per_cpu_s']:.0f}",
+            f"{row['ours_against_it']:.2f}×",
+        ]
+        for name, row in document["contestants"].items()
+    ]
+    return _markdown(header, lines)
+
+
+def _evaluation(path: Path) -> dict[str, Any]:
+    return read_json(path, "a file that robocell evaluate wrote")
+
+
+def _markdown(header: list[str], lines: list[list[str]]) -> str:
+    rows = [header, ["---"] * len(header), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _replaced(text: str, name: str, table: str, readme: Path) -> str:
+    begin, end = _BEGIN.format(name), _END.format(name)
+    if begin not in text or end not in text:
+        raise InputError(readme, f"no {begin} … {end}", "the place of a generated table")
+    head, rest = text.split(begin, 1)
+    return f"{head}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}"

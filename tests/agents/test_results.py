@@ -1,0 +1,46 @@
+"""The published tables: up to date with the JSON files they are made from, and refused when they are stale."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from robocell_agents.results import regenerate
+from robocell_controller.bundle import load_bundle
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import load
+from robocell_controller.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    return tmp_path / "results"
+
+
+def test_the_tables_of_the_readme_are_up_to_date() -> None:
+    assert regenerate(ROOT / "results", check=True) == 0
+
+
+def test_a_changed_figure_makes_them_stale_and_regenerating_mends_it(copy: Path) -> None:
+    path = copy / "pick_place" / "policy.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"parts_per_hour": ', '"parts_per_hour": 1'))
+    assert regenerate(copy, check=True) == 1
+    assert regenerate(copy, check=False) == 0
+    assert regenerate(copy, check=True) == 0
+
+
+def test_a_readme_without_a_place_for_a_table_is_refused(copy: Path) -> None:
+    (copy.parent / "README.md").write_text("# robocell", encoding="utf-8")
+    with pytest.raises(InputError, match="the place of a generated table"):
+        regenerate(copy, check=False)
+
+
+def test_the_released_bundle_passes_its_own_checks_for_the_default_cell() -> None:
+    bundle = load_bundle(ROOT / "results" / "policies" / "pick_place", load(CellConfig, "cells", "pick_place"))
+    assert bundle.contract.cell == "pick_place"

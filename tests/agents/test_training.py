@@ -1,0 +1,157 @@
+"""Training: stages, determinism, refusal of bad input, and going on after a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from robocell_agents import run_folder
+from robocell_agents.demonstrations import Actor, collect, joined
+from robocell_agents.train import train
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import load, locate, merged, read_yaml
+from robocell_controller.errors import InputError
+
+SMALL: dict[str, Any] = {
+    "n_envs": 2,
+    "subprocesses": False,
+    "total_steps": 128,
+    "critic_warmup_rollouts": 1,
+    "settings": {"n_steps": 32, "batch_size": 32, "n_epochs": 1},
+    "demonstrations": {"episodes": 4},
+    "cloning": {"steps": 20, "dagger_rounds": 1, "dagger_episodes": 2, "dagger_steps": 10},
+    "evaluation": {"episodes": 2, "every_steps": 64},
+}
+
+
+def config_file(folder: Path, name: str = "pick_place", **changes: Any) -> str:
+    content = merged(merged(read_yaml(locate("agents", name)), SMALL), changes)
+    path = folder / "agent.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return str(path)
+
+
+def progress(run: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in (run / "progress.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [{key: value for key, value in row.items() if key != "wall_s"} for row in rows]
+
+
+def weights(run: Path) -> np.ndarray:
+    parameters = run_folder.load_model(run).policy.parameters()
+    return np.concatenate([parameter.detach().numpy().ravel() for parameter in parameters])
+
+
+def test_a_run_leaves_policy_configs_and_provenance_and_repeats_bit_for_bit(tmp_path: Path) -> None:
+    config = config_file(tmp_path)
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train(config, 3, first, resume=False) == 0
+    assert train(config, 3, second, resume=False) == 0
+    status = run_folder.read_run(first)
+    assert status["seed"] == 3 and status["versions"]["stable_baselines3"] and "commit" in status["git"]
+    assert run_folder.cell_config(first) == load(CellConfig, "cells", "pick_place")
+    assert [row["stage"] for row in progress(first)] == ["cloning", "ppo", "ppo"]
+    assert progress(first) == progress(second)
+    assert (weights(first) == weights(second)).all()
+
+
+def test_other_seeds_train_other_policies(tmp_path: Path) -> None:
+    config = config_file(tmp_path, total_steps=0)
+    assert train(config, 0, tmp_path / "0", resume=False) == train(config, 1, tmp_path / "1", resume=False) == 0
+    assert (weights(tmp_path / "0") != weights(tmp_path / "1")).any()
+
+
+@pytest.mark.parametrize("name", ["sac", "sac_her"])
+def test_off_policy_algorithms_train(tmp_path: Path, name: str) -> None:
+    changes: dict[str, Any] = {"log_std": None, "critic_warmup_rollouts": 0, "total_steps": 300}
+    content = read_yaml(locate("agents", name))
+    settings = {**content["settings"], "buffer_size": 2000, "batch_size": 16, "learning_starts": 260}
+    small = {**content, **{key: SMALL[key] for key in ("n_envs", "subprocesses", "evaluation")}, **changes}
+    small["settings"] = settings
+    if name == "sac":
+        small["demonstrations"] = {**content["demonstrations"], "episodes": 3}
+        small["cloning"] = {**content["cloning"], "steps": 10}
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(small), encoding="utf-8")
+    assert train(str(path), 0, tmp_path / "run", resume=False) == 0
+    assert run_folder.read_run(tmp_path / "run")["algorithm"] == name
+    assert progress(tmp_path / "run")[-1]["steps"] >= 300
+
+
+def test_a_terminated_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    config, run = config_file(tmp_path, total_steps=1_000_000, evaluation={"every_steps": 1_000_000}), tmp_path / "run"
+    command = [sys.executable, "-c", "import sys; from robocell_controller.cli import main; main()"]
+    training = subprocess.Popen(
+        [*command, "train", config, "--out", str(run)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    while not (run / "progress.jsonl").exists() and training.poll() is None:  # cloned: reinforcement has begun
+        pass
+    training.send_signal(signal.SIGTERM)
+    _, errors = training.communicate(timeout=60)
+    assert training.returncode == 128 + signal.SIGTERM, errors
+    assert run_folder.read_status(run)["status"] == "interrupted"
+    with pytest.raises(InputError, match="training is 'interrupted'"):
+        run_folder.read_run(run)
+    steps = json.loads((run / "checkpoint" / "progress.json").read_text())
+    assert steps["imitation_round"] == 2  # cloning and DAgger are not done again
+
+    stopped = run_folder.training_config(run).model_copy(update={"total_steps": 4096})
+    run_folder.write_config(run / "config.yaml", stopped)
+    (tmp_path / "agent.yaml").write_text(yaml.safe_dump(stopped.model_dump()), encoding="utf-8")
+    assert train(config, 0, run, resume=True) == 0
+    stages = [row["stage"] for row in progress(run)]
+    assert stages.count("cloning") == 1 and stages[-1] == "ppo"
+    assert progress(run)[-1]["steps"] >= 4096
+
+
+def test_resume_refuses_a_changed_config_and_names_the_key(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train(config_file(tmp_path, total_steps=0), 0, run, resume=False) == 0
+    with pytest.raises(InputError, match="training is finished"):
+        train(config_file(tmp_path, total_steps=0), 0, run, resume=True)
+    status = run_folder.read_status(run)
+    (run / "run.json").write_text(json.dumps({**status, "status": "interrupted"}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"total_steps: 64; expected 0"):
+        train(config_file(tmp_path, total_steps=64), 0, run, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_envs": 0}, "n_envs"),
+        ({"n_envs": "two"}, "n_envs"),
+        ({"speed": 3}, "speed: unknown key"),
+        ({"algorithm": "dqn"}, "algorithm"),
+        ({"demonstrations": None}, "demonstrations wherever there is cloning"),
+        ({"cell": "nowhere"}, "nowhere"),
+    ],
+)
+def test_bad_configs_are_refused_before_anything_is_written(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        train(config_file(tmp_path, **changes), 0, tmp_path / "run", resume=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_used_folder_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="exists already"):
+        train(config_file(tmp_path), 0, tmp_path / "run", resume=False)
+
+
+def test_demonstrations_depend_on_their_seeds_alone() -> None:
+    cell = load(CellConfig, "cells", "pick_place")
+    together = collect(cell, "oracle", Actor(None, 0.1), [5, 6])
+    apart = joined([collect(cell, "oracle", Actor(None, 0.1), [seed]) for seed in (5, 6)])
+    assert (together.transitions.observations == apart.transitions.observations).all()
+    assert (together.transitions.actions != together.transitions.labels).any()
+    assert together.transitions.terminated.sum() + together.transitions.truncated.sum() == 2

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robocell_controller import cli, operate
+from robocell_controller.cell import CellConfig
+from robocell_controller.cli import execute
+from robocell_controller.run_log import read_log
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert execute(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("robocell: error: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nowhere"], "nowhere: no such folder; expected a bundle"),
+        (["run", "program:oracle"], "program:oracle: not a program of the controller; expected program:guided"),
+        (["run", "program:guided", "--cell", "nope"], "nope: no such file; expected a YAML file or one of"),
+        (["run", "program:guided", "--parts", "0"], "--parts"),
+        (["run", "program:guided", "--parts", "many"], "--parts"),
+        (["run"], "Missing argument"),
+        (["nonsense"], "nonsense"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert message in refusal(capsys, *arguments)
+
+
+def write_cell(cell: CellConfig, path: Path, **changes: Any) -> str:
+    path.write_text(json.dumps({**cell.model_dump(), **changes}))  # JSON is YAML
+    return str(path)
+
+
+def test_an_unknown_key_of_a_cell_is_named(
+    capsys: pytest.CaptureFixture[str], cell: CellConfig, tmp_path: Path
+) -> None:
+    file = write_cell(cell, tmp_path / "cell.yaml", speed=1)
+    assert f"{file}: speed: unknown key" in refusal(capsys, "run", "program:guided", "--cell", file)
+
+
+def test_an_unknown_plant_is_named(capsys: pytest.CaptureFixture[str], cell: CellConfig, tmp_path: Path) -> None:
+    file = write_cell(cell, tmp_path / "cell.yaml", plant="real")
+    message = refusal(capsys, "run", "program:guided", "--cell", file)
+    assert f"{file}: plant: 'real'; expected one of simulated" in message
+
+
+def test_a_plant_whose_library_is_missing_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = EntryPoint("simulated", "no_such_simulator:Plant", operate.PLANTS)
+    monkeypatch.setattr(operate, "entry_points", lambda group: [entry])
+    message = refusal(capsys, "run", "program:guided")
+    assert "'simulated' needs no_such_simulator" in message
+    assert "pip install 'robocell[train]'" in message
+
+
+def test_commands_whose_libraries_are_missing_do_not_break_the_others(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = EntryPoint("train", "no_such_trainer:register", cli.COMMANDS)
+    monkeypatch.setattr(cli, "entry_points", lambda group: [entry])
+    assert execute(["--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "More commands come with pip install 'robocell[train]'" in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("robocell ")
+
+
+def test_ctrl_c_before_the_loop_is_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(operate, "operate", interrupted)
+    assert execute(["run", "program:guided"]) == 130
+
+
+def test_a_run_prints_its_figures_and_keeps_its_log(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    assert execute(["run", "program:guided", "--parts", "1", "--seed", "4", "--log", str(log), "--json"]) == 0
+    captured = capsys.readouterr()
+    figures = json.loads(captured.out)
+    assert (figures["parts"], figures["placed"], figures["stopped"]) == (1, 1, None)
+    assert figures["success"]["n"] == 1
+    assert figures["latency_us"]["inference"].keys() == {"p50", "p99", "p99_9", "max"}
+    assert captured.err == ""
+    assert len(read_log(log)) == round(figures["time_s"] * 125)
+    assert "exists already" in refusal(capsys, "run", "program:guided", "--log", str(log))
+
+
+def test_a_bundle_drives_the_plant(
+    capsys: pytest.CaptureFixture[str], bundle: Path, cell: CellConfig, tmp_path: Path
+) -> None:
+    file = write_cell(cell, tmp_path / "cell.yaml", cycle_time_limit_s=0.4)
+    assert execute(["run", str(bundle), "--cell", file, "--parts", "1"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "0 of 1" in out
+    assert "1 time_limit" in out
+
+
+def test_a_bundle_for_another_cell_is_refused(
+    capsys: pytest.CaptureFixture[str], bundle: Path, cell: CellConfig, tmp_path: Path
+) -> None:
+    motion = {**cell.motion.model_dump(), "yaw_rate_rad_s": 1.0}
+    file = write_cell(cell, tmp_path / "cell.yaml", motion=motion)
+    assert "contract.json: motion.yaw_rate_rad_s" in refusal(capsys, "run", str(bundle), "--cell", file)

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.clock import FreeRunningClock
+from robocell_controller.contract import Array, CellState, JointCommand
+from robocell_controller.estimator import View
+from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
+from robocell_controller.path import ControlPath
+from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.run_log import REASONS, RunLog, read_log
+from robocell_controller.summary import Cycle, RunSummary
+from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.scenario import Scenario
+from robocell_envs.simulated_plant import SimulatedPlant
+
+
+class RecordingPlant(SimulatedPlant):
+    """Remembers its commands; may start from a given scenario, and may spoil what its sensors say."""
+
+    scenario_to_load: Scenario | None = None
+    spoil: Callable[[int, CellState], CellState] = staticmethod(lambda tick, state: state)
+
+    def present(self) -> None:
+        self.commands: list[JointCommand] = getattr(self, "commands", [])
+        if self.scenario_to_load is None:
+            super().present()
+        else:
+            self.load(self.scenario_to_load)
+
+    def write(self, command: JointCommand) -> None:
+        self.commands.append(command)
+        super().write(command)
+
+    def read(self) -> CellState:
+        return type(self).spoil(len(self.commands), super().read())
+
+
+@pytest.fixture
+def plant(cell: CellConfig) -> Iterator[RecordingPlant]:
+    plant = RecordingPlant(cell, seed=3)
+    yield plant
+    plant.close()
+
+
+@pytest.fixture
+def guided(cell: CellConfig) -> Actor:
+    gripper = cell.load_robot().gripper
+    return program_actor(PickPlaceProgram(load_program_config("guided"), cell.motion, cell.rates, gripper))
+
+
+def idle(path: ControlPath, view: View) -> Array:
+    return np.zeros(5)
+
+
+def push(path: ControlPath, view: View) -> Array:
+    return np.array([0.0, 0.4, 0.0, 0.0, 1.0])
+
+
+def run(cell: CellConfig, plant: RecordingPlant, actor: Actor, parts: int = 1, **more: Any) -> RunSummary:
+    return ControlLoop(cell, plant, actor, FreeRunningClock(), **more).run(parts)
+
+
+def assert_within_limits(cell: CellConfig, records: Any) -> None:
+    """``records``: the whole log of a run that began at rest where the first record's joints were measured."""
+    limits, tick = cell.load_robot().limits, cell.rates.tick
+    q = np.concatenate([records["q_measured"][:1], records["q_setpoint"]])
+    dq = np.diff(q, axis=0) / tick
+    ddq = np.diff(dq, axis=0, prepend=np.zeros((1, 7))) / tick
+    assert (q >= limits.lower).all()
+    assert (q <= limits.upper).all()
+    assert (np.abs(dq) <= limits.velocity * (1 + 1e-6)).all()
+    assert (np.abs(ddq) <= limits.acceleration * (1 + 1e-6)).all()
+
+
+def test_part_after_part_within_the_limits_and_logged(
+    cell: CellConfig, plant: RecordingPlant, guided: Actor, tmp_path: Path
+) -> None:
+    cycles: list[Cycle] = []
+    with RunLog(tmp_path / "run.log", {}) as log:
+        summary = run(cell, plant, guided, 2, log=log, on_cycle=cycles.append)
+    assert (summary.parts, summary.placed, summary.failures) == (2, 2, {})
+    assert (summary.interventions, summary.overruns, summary.stopped) == ({}, 0, None)
+    assert [cycle.outcome for cycle in cycles] == ["placed", "placed"]
+    records = read_log(tmp_path / "run.log")
+    assert records["tick"].tolist() == list(range(len(plant.commands)))
+    np.testing.assert_array_equal(records["q_setpoint"], [command.q for command in plant.commands])
+    assert_within_limits(cell, records)
+    assert set(records["cycle"]) == {0, 1}
+    decisions = np.isfinite(records["action"]).all(axis=1)
+    assert np.flatnonzero(decisions).tolist() == list(range(0, len(records), cell.rates.ticks))
+    assert summary.time_s == pytest.approx(len(records) * cell.rates.tick)
+    assert sum(cycle.time_s for cycle in cycles) == pytest.approx(summary.time_s)
+    assert summary.parts_per_hour == pytest.approx(2 * 3600 / summary.time_s)
+
+
+def test_a_new_part_does_not_jolt_the_arm(cell: CellConfig, plant: RecordingPlant) -> None:
+    plant.present()
+    path = cell.control_path()
+    path.reset(plant.truth.q, plant.truth.dq, 1.0)
+    for _ in range(5):
+        segment = path.command(np.array([0.2, -0.4, 0.2, 0.0, 1.0])).segment
+        for q, dq in zip(segment.q, segment.dq, strict=True):
+            plant.write(JointCommand(q, dq, segment.gripper))
+    before = plant.truth
+    plant.present()
+    assert np.abs(before.dq).max() > 0.3
+    np.testing.assert_allclose(plant.truth.q, before.q, atol=1e-9)
+    np.testing.assert_allclose(plant.truth.dq, before.dq, atol=1e-9)
+    assert plant.read().cycle == 1
+
+
+def test_env_and_loop_send_the_same_setpoints_for_the_same_actions(cell: CellConfig, plant: RecordingPlant) -> None:
+    actions = np.random.default_rng(0).uniform(-1, 1, (60, 5)).astype(np.float32)
+    env = PickPlaceEnv(cell)
+    env_commands: list[JointCommand] = []
+    write = env.plant.write
+    env.plant.write = lambda command: (env_commands.append(command), write(command))[1]  # type: ignore[method-assign]
+    env_observations = [env.reset(seed=11)[0]] + [env.step(action)[0] for action in actions]
+
+    plant.scenario_to_load = env.plant.scenario
+    observations: list[Array] = []
+
+    class Replay:
+        def act(self, observation: Array) -> Array:
+            observations.append(observation)
+            if len(observations) > len(actions):
+                loop.request_stop("end of the actions")
+                return np.zeros(5, np.float32)
+            return actions[len(observations) - 1]
+
+    loop = ControlLoop(cell, plant, policy_actor(Replay()), FreeRunningClock())  # type: ignore[arg-type]
+    assert loop.run(1).stopped == "end of the actions"
+    env.close()
+    sent = plant.commands[: len(env_commands)]
+    assert len(env_commands) == len(actions) * cell.rates.ticks
+    np.testing.assert_array_equal([c.q for c in sent], [c.q for c in env_commands])
+    np.testing.assert_array_equal([c.dq for c in sent], [c.dq for c in env_commands])
+    assert [c.gripper for c in sent] == [c.gripper for c in env_commands]
+    np.testing.assert_array_equal(observations[: len(actions)], env_observations[:-1])
+
+
+def test_a_cycle_without_an_outcome_ends_at_the_time_limit_and_the_hand_is_cleared(
+    cell: CellConfig, plant: RecordingPlant, tmp_path: Path
+) -> None:
+    short = cell.model_copy(update={"cycle_time_limit_s": 0.4})
+    with RunLog(tmp_path / "run.log", {}) as log:
+        summary = run(short, plant, idle, 2, log=log)
+    assert summary.failures == {"time_limit": 2}
+    assert (summary.parts, summary.placed, summary.cycle_time_s) == (2, 0, None)
+    records = read_log(tmp_path / "run.log")
+    clearing = records[records["reason"] == REASONS.index("clearing")]
+    tcp = cell.control_path().kinematics.pose
+    rise = tcp(clearing["q_setpoint"][-1]).position - tcp(clearing["q_setpoint"][0]).position
+    assert set(clearing["cycle"]) == {0}  # not after the last part
+    assert rise[2] > 0.02
+    assert_within_limits(cell, records)
+
+
+def nan_torque(tick: int, state: CellState) -> CellState:
+    return replace(state, tau=np.full(7, np.nan)) if tick == 33 else state
+
+
+def nan_tracker(tick: int, state: CellState) -> CellState:
+    return replace(state, part_position=np.array([0.5, np.inf, 0.0])) if tick == 33 else state
+
+
+def stuck_encoder(tick: int, state: CellState) -> CellState:
+    return replace(state, q=STUCK) if tick else state
+
+
+STUCK = np.zeros(7)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause", "tick"),
+    [
+        (nan_torque, "a sensor value is not finite", 33),
+        (nan_tracker, "a sensor value is not finite", 33),
+        (stuck_encoder, "rad from its setpoint", 1),
+    ],
+)
+def test_a_fault_stops_the_arm_within_its_limits_and_says_why(
+    cell: CellConfig,
+    plant: RecordingPlant,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Any,
+    cause: str,
+    tick: int,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(RecordingPlant, "spoil", staticmethod(spoil))
+    with RunLog(tmp_path / "run.log", {}) as log:
+        summary = run(cell, plant, push, 3, log=log)
+    assert summary.stopped is not None
+    assert cause in summary.stopped
+    assert summary.parts == 0
+    records = read_log(tmp_path / "run.log")
+    stopping = records["reason"] == REASONS.index("stopping")
+    assert (np.flatnonzero(stopping) >= tick).all()
+    assert not plant.commands[-1].dq.any()
+    assert_within_limits(cell, records)
+
+
+def test_a_stop_that_is_asked_for_comes_at_once(cell: CellConfig, plant: RecordingPlant) -> None:
+    def ask(path: ControlPath, view: View) -> Array:
+        if len(plant.commands) == 20:
+            loop.request_stop("SIGINT")
+        return push(path, view)
+
+    loop = ControlLoop(cell, plant, ask, FreeRunningClock())
+    summary = loop.run(1)
+    assert summary.stopped == "SIGINT"
+    assert len(plant.commands) < 20 + 60
+    assert not plant.commands[-1].dq.any()
+
+
+def test_an_action_that_is_not_finite_is_counted_as_an_intervention(cell: CellConfig, plant: RecordingPlant) -> None:
+    short = cell.model_copy(update={"cycle_time_limit_s": 0.4})
+    summary = run(short, plant, lambda path, view: np.full(5, np.nan))
+    assert summary.interventions == {"action not finite": 10}

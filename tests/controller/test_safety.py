@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import load
+from robocell_controller.contract import Array, Segment, Setpoint
+from robocell_controller.robot import JointLimits
+from robocell_controller.safety import SafetyKernel
+
+CELL = load(CellConfig, "cells", "pick_place")
+ROBOT = CELL.load_robot()
+LIMITS = ROBOT.limits
+TICK, TICKS = CELL.rates.tick, CELL.rates.ticks
+REST = np.array(ROBOT.rest_posture_rad)
+KERNEL = SafetyKernel(LIMITS, CELL.rates)
+SLACK = 1e-6  # relative
+
+hostile_numbers = st.one_of(
+    st.floats(-1, 1),
+    st.sampled_from([np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 1.0, -1.0]),
+)
+hostile_actions = st.lists(hnp.arrays(np.float64, 5, elements=hostile_numbers), min_size=1, max_size=25)
+
+
+def standing(q: Array = REST) -> Setpoint:
+    return Setpoint(q.copy(), np.zeros(7), np.zeros(7))
+
+
+def assert_within_limits(start: Setpoint, q: Array, limits: JointLimits = LIMITS) -> None:
+    """``q`` [n, 7] are consecutive setpoints after ``start``."""
+    dq = np.diff(q, axis=0, prepend=start.q[None]) / TICK
+    ddq = np.diff(dq, axis=0, prepend=start.dq[None]) / TICK
+    assert np.isfinite(q).all()
+    assert (q >= limits.lower).all()
+    assert (q <= limits.upper).all()
+    assert (np.abs(dq) <= limits.velocity * (1 + SLACK)).all()
+    assert (np.abs(ddq) <= limits.acceleration * (1 + SLACK)).all()
+
+
+def drive(actions: list[Array], start: Array = REST) -> None:
+    path = CELL.control_path()
+    path.reset(start, np.zeros(7), 1.0)
+    sent = [path.command(action).segment for action in actions]
+    assert_within_limits(standing(start), np.concatenate([segment.q for segment in sent]))
+    assert all(-1.0 <= segment.gripper <= 1.0 for segment in sent)
+
+
+@given(hostile_actions)
+@settings(max_examples=60, deadline=None)
+def test_no_action_leads_over_a_joint_limit(actions: list[Array]) -> None:
+    drive([action for action in actions for _ in range(4)])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hundreds_of_hostile_segments_keep_the_limits(seed: int) -> None:
+    stream = np.random.default_rng(seed)
+    actions = stream.choice([-1.0, 1.0], (400, 5)) if seed % 2 else stream.uniform(-1, 1, (400, 5))
+    if seed >= 2:
+        actions = np.repeat(actions[:40], 10, axis=0)  # long pushes, into the corners of the work area
+    actions[stream.random(actions.shape) < 0.02] = np.nan
+    drive(list(actions))
+
+
+def test_an_arm_that_starts_beside_its_joint_limits_keeps_them() -> None:
+    stream = np.random.default_rng(5)
+    for low in (True, False):
+        start = LIMITS.lower + 1e-3 if low else LIMITS.upper - 1e-3
+        drive(list(stream.uniform(-1, 1, (100, 5))), start)
+
+
+@pytest.mark.parametrize("action", [np.full(5, np.nan), np.zeros(4), np.zeros((2, 5)), np.array([])])
+def test_what_is_no_action_stops_the_arm_and_leaves_the_gripper(action: Array) -> None:
+    path, stopped = CELL.control_path(), CELL.control_path()
+    for each in (path, stopped):
+        each.reset(REST, np.zeros(7), 1.0)
+        for _ in range(10):
+            each.command(np.array([0.5, 0.5, 0.0, 0.0, -0.6]))
+    grip = path.gripper_command
+    assert grip < 0.0
+    verdict = path.command(action)
+    expected = stopped.command(np.array([0.0, 0.0, 0.0, 0.0, -0.6]))
+    np.testing.assert_allclose(verdict.segment.q, expected.segment.q)
+    assert verdict.segment.gripper == pytest.approx(grip)
+
+
+@given(hnp.arrays(np.float64, (TICKS, 7), elements=st.floats(-1, 1)), st.floats(0, 0.05))
+@settings(max_examples=60, deadline=None)
+def test_a_safe_segment_passes_untouched(shape: Array, share: float) -> None:
+    ddq = shape * np.minimum(share * LIMITS.acceleration, LIMITS.jerk * TICK / 2)
+    dq = TICK * np.cumsum(ddq, axis=0)
+    asked = Segment(REST + TICK * np.cumsum(dq, axis=0), dq, 0.5)
+    verdict = KERNEL.certify(standing(), asked)
+    assert verdict.reason == ""
+    assert verdict.segment is asked
+    np.testing.assert_array_equal(verdict.setpoint.q, asked.q[-1])
+
+
+@dataclass(frozen=True)
+class Attack:
+    name: str
+    offset: Array  # [ticks, 7] rad, from rest
+    reason: str
+
+
+ramp = np.arange(1, TICKS + 1)[:, None]
+ATTACKS = [
+    Attack("jump", np.full((TICKS, 7), 0.5), "joint velocity"),
+    Attack("nan", np.where(ramp == 2, np.nan, np.zeros(7)), "not finite"),
+    Attack("huge", np.full((TICKS, 7), 1e308), "joint velocity"),
+    Attack("kick", 0.9 * LIMITS.velocity * TICK * ramp, "joint acceleration"),
+    Attack("shake", 0.9 * LIMITS.acceleration * TICK**2 * (ramp % 2), "joint acceleration"),
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_an_unsafe_segment_is_replaced_by_a_stop(attack: Attack) -> None:
+    q = REST + attack.offset
+    verdict = KERNEL.certify(standing(), Segment(q, np.zeros_like(q), 0.5))
+    assert verdict.reason == attack.reason
+    np.testing.assert_array_equal(verdict.segment.q, np.tile(REST, (TICKS, 1)))
+
+
+@given(hnp.arrays(np.float64, (12, TICKS, 7), elements=st.floats(-1, 1)), st.floats(0.5, 30.0))
+@settings(max_examples=60, deadline=None)
+def test_no_chain_of_segments_gets_past_the_kernel(pushes: Array, gain: float) -> None:
+    setpoint = standing()
+    start, sent = setpoint, []
+    for push in pushes:
+        ddq = gain * push.mean(axis=0) * LIMITS.acceleration * np.ones((TICKS, 1))
+        dq = setpoint.dq + TICK * np.cumsum(np.clip(ddq, -LIMITS.acceleration, LIMITS.acceleration), axis=0)
+        verdict = KERNEL.certify(setpoint, Segment(setpoint.q + TICK * np.cumsum(dq, axis=0), dq, 0.0))
+        sent.append(verdict.segment.q)
+        setpoint = verdict.setpoint
+    for _ in range(20):  # and from wherever that has led, it stops within the limits
+        stop = KERNEL.brake(setpoint, 0.0)
+        sent.append(stop.q)
+        setpoint = Setpoint(stop.q[-1], stop.dq[-1], np.zeros(7))
+    assert not setpoint.dq.any()
+    assert_within_limits(start, np.concatenate(sent))
