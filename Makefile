@@ -11,7 +11,7 @@ help: ## Show the targets
 
 setup: $(STAMP) ## Install everything into .venv (PYTHON=... picks a new one's interpreter)
 
-demo: $(STAMP) ## Run the cell once and write what happened to runs/demo
+demo: $(STAMP) ## Demonstrations, training, evaluation, export, controller run, report; into runs/demo
 	$(BIN)/robocell demo --out runs/demo
 
 # One thread for each of the two workers: more would only wait for each other.
@@ -30,8 +30,8 @@ format: $(STAMP) ## Rewrite the code in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Measure speed and write it to runs/bench
-	$(BIN)/robocell bench --out runs/bench
+bench: $(STAMP) ## Measure speed against panda-gym and the cell's own physics
+	OMP_NUM_THREADS=1 $(BIN)/robocell bench env
 
 results: $(STAMP) ## Make the tables and plots again from results/*.json
 	$(BIN)/robocell results

@@ -12,9 +12,10 @@ import torch
 from stable_baselines3 import PPO, SAC, HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 import robocell_envs  # noqa: F401 - registers the environments
+from robocell_agents.grouped_vec_env import GroupedVecEnv
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.workers import ignore_interrupts
 from robocell_controller.cell import CellConfig
@@ -36,10 +37,10 @@ def algorithm_class(name: str) -> type[BaseAlgorithm]:
     return PPO if name == "ppo" else SAC
 
 
-def make_vec_env(config: TrainingConfig, cell: CellConfig, seed: int) -> VecEnv:
-    """``n_envs`` cells, in this process or one process each; seeded, and started from a clean process."""
+def make_vec_env(config: TrainingConfig, cell: CellConfig, seed: int, workers: int) -> VecEnv:
+    """``n_envs`` cells, in this process or spread over ``workers`` processes; seeded."""
     makers: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(_make, config.env_id, cell)] * config.n_envs
-    env: VecEnv = SubprocVecEnv(makers, start_method="forkserver") if config.subprocesses else DummyVecEnv(makers)
+    env: VecEnv = GroupedVecEnv(makers, workers) if config.subprocesses else DummyVecEnv(makers)
     env.seed(seed)
     return env
 
@@ -69,4 +70,4 @@ def build(config: TrainingConfig, env: VecEnv, seed: int, tensorboard: str) -> B
 def _make(env_id: str, cell: CellConfig) -> gymnasium.Env[Any, Any]:
     if multiprocessing.parent_process() is not None:
         ignore_interrupts()
-    return Monitor(gymnasium.make(env_id, cell=cell))
+    return Monitor(gymnasium.make(env_id, cell=cell, disable_env_checker=True))

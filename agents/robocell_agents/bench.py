@@ -13,9 +13,10 @@ import numpy as np
 from robocell_agents import provenance
 from robocell_controller.contract import JointCommand
 from robocell_controller.progress import progress_bar
+from robocell_envs.bullet import quiet
 from robocell_envs.cell_env import PickPlaceEnv
 
-_PEER = "PandaPickAndPlace-v3"
+_OURS, _PEER = "RobotCell/PickPlace-v0", "PandaPickAndPlace-v3"
 _STEPS = 400  # policy periods of one turn of one contestant, resets included
 
 
@@ -64,8 +65,8 @@ def bench_env(rounds: int) -> dict[str, Any]:
 
 
 def _cell() -> Contestant:
-    env = PickPlaceEnv()
-    return Contestant("RobotCell/PickPlace-v0", _STEPS / env.cell.rates.policy_hz, _random_play(env))
+    env = gymnasium.make(_OURS, disable_env_checker=True)
+    return Contestant(_OURS, _STEPS / PickPlaceEnv.metadata["render_fps"], _random_play(env))
 
 
 def _peer() -> list[Contestant]:
@@ -74,7 +75,8 @@ def _peer() -> list[Contestant]:
         import panda_gym  # noqa: F401 - registers its environments
     except ImportError:
         return []
-    env = gymnasium.make(_PEER)
+    with quiet():
+        env = gymnasium.make(_PEER, disable_env_checker=True)
     period = env.unwrapped.sim.dt  # type: ignore[attr-defined]
     return [Contestant(f"panda-gym {_PEER}", _STEPS * period, _random_play(env))]
 

@@ -44,11 +44,13 @@ class GroupedVecEnv(VecEnv):
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Seeds environment i with ``seed + i`` at its next reset."""
         seed = int(np.random.randint(2**31)) if seed is None else seed
-        return [number for group in self._groups for number in self._forward("seed", group, seed + group[0])]
+        parts = [self._ask(number, "seed", seed + int(group[0])) for number, group in enumerate(self._groups)]
+        return [each for part in parts for each in part]
 
     def reset(self) -> VecEnvObs:
         """First observations of all environments."""
-        return _stacked(self._all("reset"))
+        observations: VecEnvObs = _stacked(self._all("reset"))
+        return observations
 
     def step_async(self, actions: np.ndarray) -> None:
         """Hands each process its actions."""
@@ -59,7 +61,12 @@ class GroupedVecEnv(VecEnv):
         """Observations, rewards, ends and infos of all environments."""
         results = [_received(pipe) for pipe in self._pipes]
         observations, rewards, dones, infos = zip(*results, strict=True)
-        return _stacked(observations), np.concatenate(rewards), np.concatenate(dones), sum(infos, [])
+        return (
+            _stacked(observations),
+            np.concatenate(rewards),
+            np.concatenate(dones),
+            [info for part in infos for info in part],
+        )
 
     def close(self) -> None:
         """Ends the processes."""
@@ -83,7 +90,9 @@ class GroupedVecEnv(VecEnv):
         """Calls a method of the environments."""
         return self._by_index("env_method", indices, method_name, *method_args, **method_kwargs)
 
-    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Any = None) -> list[bool]:
+    def env_is_wrapped(
+        self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Any = None
+    ) -> list[bool]:
         """Whether the environments are wrapped by a class."""
         return self._by_index("env_is_wrapped", indices, wrapper_class)
 
@@ -107,28 +116,23 @@ class GroupedVecEnv(VecEnv):
         self._pipes[number].send((name, arguments, keywords))
         return _received(self._pipes[number])
 
-    def _forward(self, name: str, group: list[int], *arguments: Any) -> Any:
-        return self._ask(self._groups.index(group), name, *arguments)
-
 
 def _work(pipe: Connection, packed: bytes) -> None:
-    """A worker: calls the methods of its own ``DummyVecEnv`` until the pipe is closed."""
+    """A worker: calls the methods of its own ``DummyVecEnv`` until the pipe is closed; errors travel back."""
     ignore_interrupts()
-    env = DummyVecEnv(cloudpickle.loads(packed))
+    env: DummyVecEnv | None = None
     try:
         while True:
             name, arguments, keywords = pipe.recv()
             try:
-                result = (
-                    (env.observation_space, env.action_space)
-                    if name == "spaces"
-                    else getattr(env, name)(*arguments, **keywords)
-                )
+                env = env or DummyVecEnv(cloudpickle.loads(packed))
+                result = (env.observation_space, env.action_space) if name == "spaces" else None
+                pipe.send(result or getattr(env, name)(*arguments, **keywords))
             except Exception as error:
-                result = error
-            pipe.send(result)
+                pipe.send(error)
     except (EOFError, BrokenPipeError):
-        env.close()
+        if env:
+            env.close()
 
 
 def _received(pipe: Connection) -> Any:

@@ -58,7 +58,7 @@ class Training:
 
     def train(self, progress: Progress) -> None:
         """Runs the stages that are still to be run."""
-        vec_env = make_vec_env(self.config, self.cell, self.seed)
+        vec_env = make_vec_env(self.config, self.cell, self.seed, _WORKERS)
         try:
             if checkpoint.exists(self.run):
                 model, data, state = checkpoint.restore(self.run, algorithm_class(self.config.algorithm), vec_env)

@@ -5,6 +5,7 @@ Policy (through the observer) and guided program act on the same view.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from robocell_controller.kinematics import Kinematics, TcpPose
 
 HOLDING_EFFORT = 4.0  # N between the pads from which something is in the hand,
 HOLDING_MISFIT = 0.006  # m, if the pads are no further apart than the part is wide: they may also press on the table
-QUARTER = np.pi / 2  # parts have a square section: yaw is defined up to a quarter turn
+QUARTER = math.pi / 2  # parts have a square section: yaw is defined up to a quarter turn
 _HISTORY = 16  # TCP poses remembered, policy periods; bounds the tracker delay that can be compensated
 
 
@@ -58,7 +59,7 @@ class View:
 
 def nearest_branch(yaw: float, reference: float) -> float:
     """The yaw that looks the same under quarter turns and lies nearest to ``reference``, rad."""
-    return float(yaw - QUARTER * np.round((yaw - reference) / QUARTER))
+    return yaw - QUARTER * round((yaw - reference) / QUARTER)
 
 
 def is_holding(effort: float, gripper_width: float, part_width: float) -> bool:

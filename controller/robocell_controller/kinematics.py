@@ -10,7 +10,7 @@ import pinocchio as pin
 from robocell_controller.contract import Array
 from robocell_controller.robot import RobotConfig
 
-_DAMPING = 1e-6  # of the least squares, (m/rad)²: keeps the solution finite at singular postures
+_DAMPING = 1e-6 * np.eye(6)  # of the least squares, (m/rad)²: keeps the solution finite at singular postures
 _DOWN = np.diag([1.0, -1.0, -1.0])  # TCP rotation at yaw 0: x forward, z down
 
 
@@ -53,9 +53,9 @@ class Kinematics:
 
     def solve(self, jacobian: Array, twist: Array, preferred: Array) -> Array:
         """Joint velocity [7] that gives the TCP ``twist`` [6] and otherwise stays near ``preferred`` [7] rad/s."""
-        square = jacobian @ jacobian.T
-        square[np.diag_indices(6)] += _DAMPING
-        return preferred + jacobian.T @ np.linalg.solve(square, twist - jacobian @ preferred)
+        square = jacobian @ jacobian.T + _DAMPING
+        solution: Array = preferred + jacobian.T @ np.linalg.solve(square, twist - jacobian @ preferred)
+        return solution
 
     def inverse(self, position: Array, yaw: float) -> Array:
         """Joint positions [7] that put the TCP at ``position`` [3] m, pointing down, at ``yaw`` rad.

@@ -81,11 +81,12 @@ class Motion:
         """Takes the limits from the robot's data sheet and the meaning of an action from ``config``."""
         self.kinematics = Kinematics(robot)
         self._config = config
-        self._limits = robot.limits
-        self._acceleration = _ACCELERATION_SHARE * robot.limits.acceleration
+        limits = robot.limits
+        acceleration = _ACCELERATION_SHARE * limits.acceleration
+        self._ramp_per_change = 1.0 / acceleration
+        self._joints = np.stack([limits.lower, limits.upper, limits.velocity, acceleration], axis=1).tolist()
         self._rest = np.array(robot.rest_posture_rad)
-        self._lower = np.array(config.workspace_lower_m)
-        self._upper = np.array(config.workspace_upper_m)
+        self._walls = list(zip(config.workspace_lower_m, config.workspace_upper_m, strict=True))
         self._tick = rates.tick
         self._times = rates.tick * np.arange(1, rates.ticks + 1)[:, None]
         self._period = rates.tick * rates.ticks
@@ -95,37 +96,54 @@ class Motion:
         pose, jacobian = self.kinematics.pose_and_jacobian(setpoint.q)
         twist = self._twist(pose, jacobian[:3] @ setpoint.dq, action)
         wanted = self.kinematics.solve(jacobian, twist, self._towards_rest(setpoint.q))
-        change = self._within_joint_limits(setpoint.q, wanted) - setpoint.dq
-        ramp = np.abs(change / self._acceleration).max()
-        share = np.minimum(self._times / max(ramp, self._tick), 1.0)
+        change = wanted * self._share_within_limits(setpoint.q, wanted) - setpoint.dq
+        ramp = float((np.abs(change) * self._ramp_per_change).max())
+        share = np.minimum(self._times * (1.0 / max(ramp, self._tick)), 1.0)
         dq = setpoint.dq + share * change
         return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper_command(float(action[4])))
 
     def _twist(self, pose: TcpPose, present: Array, action: Array) -> Array:
-        velocity = self._config.tcp_speed_m_s * action[:3] / max(1.0, float(np.linalg.norm(action[:3])))
-        velocity = np.minimum(velocity, self._speed_limit(self._upper - pose.position, present))
-        velocity = np.maximum(velocity, -self._speed_limit(pose.position - self._lower, -present))
+        wanted = action[:3].tolist()
+        scale = self._config.tcp_speed_m_s / max(1.0, math.hypot(*wanted))
         x, y = pose.rotation[0, 2], pose.rotation[1, 2]  # tilt: TCP z axis × straight down = (-y, x, 0)
         gain = self._config.upright_gain_per_s
-        return np.array([*velocity, -gain * y, gain * x, self._config.yaw_rate_rad_s * action[3]])
+        rotation = (-gain * y, gain * x, self._config.yaw_rate_rad_s * action[3])
+        axes = zip(wanted, pose.position.tolist(), present.tolist(), self._walls, strict=True)
+        return np.array([*(self._along(scale * speed, *axis) for speed, *axis in axes), *rotation])
 
-    def _speed_limit(self, distance: Array, present: Array) -> Array:
-        """Speed [3] m/s towards a wall from which the TCP stops within ``distance`` [3] m.
+    def _along(self, wanted: float, position: float, present: float, walls: tuple[float, float]) -> float:
+        """The wanted speed on one axis, m/s, as far as the walls at both ends allow."""
+        lower, upper = walls
+        wanted = min(wanted, self._speed_limit(upper - position, present))
+        return max(wanted, -self._speed_limit(position - lower, -present))
 
-        While the joints ramp from the ``present`` speed [3] m/s to the new one v, half a period of each passes; the
+    def _speed_limit(self, distance: float, present: float) -> float:
+        """Speed towards a wall, m/s, from which the TCP stops within ``distance`` m.
+
+        While the joints ramp from the ``present`` speed (m/s) to the new one v, half a period of each passes; the
         rest of the way must hold v²/2a. Outside the box the TCP must come back.
         """
         braking, half = self._config.workspace_braking_m_s2, 0.5 * self._period
         room = distance - half * present
-        stoppable = braking * (np.sqrt(half * half + 2.0 * np.maximum(room, 0.0) / braking) - half)
-        return np.where(room < 0.0, room / self._period, stoppable)
+        if room < 0.0:
+            return room / self._period
+        return braking * (math.sqrt(half * half + 2.0 * room / braking) - half)
 
     def _towards_rest(self, q: Array) -> Array:
         return self._config.posture_gain_per_s * (self._rest - q)
 
-    def _within_joint_limits(self, q: Array, dq: Array) -> Array:
-        """``dq`` scaled as a whole so that each joint keeps to its speed and can stop before its limit."""
-        room = np.where(dq > 0.0, self._limits.upper - q, q - self._limits.lower) - _JOINT_MARGIN
-        stoppable = np.sqrt(self._acceleration * np.maximum(room - np.abs(dq) * self._period, 0.0))
-        allowed = np.minimum(self._limits.velocity, stoppable)
-        return dq * min(1.0, float((allowed / np.maximum(np.abs(dq), 1e-9)).min()))
+    def _share_within_limits(self, q: Array, dq: Array) -> float:
+        """Share of ``dq`` at which each joint keeps to its speed and can stop before its limit.
+
+        Written out joint by joint: for seven numbers that is faster than array operations.
+        """
+        share = 1.0
+        for position, speed, (lower, upper, fastest, braking) in zip(
+            q.tolist(), dq.tolist(), self._joints, strict=True
+        ):
+            room = (upper - position if speed > 0.0 else position - lower) - _JOINT_MARGIN
+            speed = abs(speed)
+            allowed = min(fastest, math.sqrt(braking * max(room - speed * self._period, 0.0)))
+            if allowed < speed * share:
+                share = allowed / speed
+        return share

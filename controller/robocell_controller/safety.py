@@ -6,6 +6,7 @@ position limits with the data sheet's deceleration, so the braking segment alway
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,23 +28,32 @@ class Verdict:
 
 
 class SafetyKernel:
-    """Checks segments of one robot at one controller rate."""
+    """Checks segments of one robot at one controller rate.
+
+    Velocity, acceleration and jerk are the finite differences of the position setpoints. All of them are linear in
+    the last setpoint and the segment, so one matrix gives them all.
+    """
 
     def __init__(self, limits: JointLimits, rates: RatesConfig) -> None:
         """Takes the joint limits and the controller period."""
         self._limits = limits
         self._tick = rates.tick
+        self._ticks = rates.ticks
         self._steps = np.arange(1, rates.ticks + 1)[:, None]
-        slack = 1.0 + _ROUNDING
-        self._bounds = (limits.velocity * slack, limits.acceleration * slack, limits.jerk * slack)
+        self._differences = _differences(rates)
+        bounds = [limits.velocity, limits.acceleration, limits.jerk, limits.velocity]
+        self._bounds = np.repeat(np.array(bounds), rates.ticks, axis=0) * (1.0 + _ROUNDING)
+        self._braking_time = 0.5 / limits.acceleration  # s of braking for each rad/s, halved
 
     def certify(self, setpoint: Setpoint, segment: Segment) -> Verdict:
         """Identity on a safe segment; otherwise a stop from ``setpoint`` and the limit that was at risk."""
-        dq, ddq, jerk = self._derivatives(setpoint, segment.q)
-        reason = self._violation(segment, dq, ddq, jerk)
+        known = np.concatenate([setpoint.q[None], setpoint.dq[None], setpoint.ddq[None], segment.q, segment.dq])
+        with np.errstate(all="ignore"):  # a hostile segment may overflow: the result then fails the checks
+            rates = self._differences @ known
+            reason = self._violation(segment, rates)
         if not reason:
-            return Verdict(segment, Setpoint(segment.q[-1], dq[-1], ddq[-1]), "")
-        stop = self.brake(setpoint, segment.gripper if np.isfinite(segment.gripper) else 0.0)
+            return Verdict(segment, Setpoint(segment.q[-1], rates[self._ticks - 1], rates[2 * self._ticks - 1]), "")
+        stop = self.brake(setpoint, segment.gripper if math.isfinite(segment.gripper) else 0.0)
         last = stop.dq[-2] if len(stop.dq) > 1 else setpoint.dq
         return Verdict(stop, Setpoint(stop.q[-1], stop.dq[-1], (stop.dq[-1] - last) / self._tick), reason)
 
@@ -53,25 +63,35 @@ class SafetyKernel:
         dq = np.sign(setpoint.dq) * speed
         return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper)
 
-    def _derivatives(self, setpoint: Setpoint, q: Array) -> tuple[Array, Array, Array]:
-        with np.errstate(all="ignore"):  # a hostile segment may overflow: the result then fails the checks
-            dq = np.diff(q, axis=0, prepend=setpoint.q[None]) / self._tick
-            ddq = np.diff(dq, axis=0, prepend=setpoint.dq[None]) / self._tick
-            return dq, ddq, np.diff(ddq, axis=0, prepend=setpoint.ddq[None]) / self._tick
-
-    def _violation(self, segment: Segment, dq: Array, ddq: Array, jerk: Array) -> str:
-        if not (np.isfinite(segment.q).all() and np.isfinite(segment.dq).all() and np.isfinite(segment.gripper)):
+    def _violation(self, segment: Segment, rates: Array) -> str:
+        """The first limit at risk. Every test asks for "within", which NaN never is."""
+        if not math.isfinite(segment.gripper):
             return "not finite"
-        velocity, acceleration, jerk_bound = self._bounds
-        if (np.abs(dq) > velocity).any() or (np.abs(segment.dq) > velocity).any():
-            return "joint velocity"
-        if (np.abs(ddq) > acceleration).any():
-            return "joint acceleration"
-        if (np.abs(jerk) > jerk_bound).any():
-            return "joint jerk"
+        within = np.abs(rates) <= self._bounds
+        if not within.all():
+            if not (np.isfinite(segment.q).all() and np.isfinite(segment.dq).all()):
+                return "not finite"
+            return _KINDS[int(np.flatnonzero(~within.all(axis=1))[0]) // self._ticks]
         # Discrete braking at a from v passes v²/2a and at most half a tick of v more.
-        stop = segment.q[-1] + dq[-1] * (np.abs(dq[-1]) / (2.0 * self._limits.acceleration) + self._tick)
+        dq = rates[self._ticks - 1]
+        stop = segment.q[-1] + dq * (np.abs(dq) * self._braking_time + self._tick)
         ends = np.concatenate([segment.q, stop[None]])
-        if (ends < self._limits.lower).any() or (ends > self._limits.upper).any():
+        if not ((ends >= self._limits.lower).all() and (ends <= self._limits.upper).all()):
             return "joint position"
         return ""
+
+
+_KINDS = ("joint velocity", "joint acceleration", "joint jerk", "joint velocity")
+
+
+def _differences(rates: RatesConfig) -> Array:
+    """Matrix from [q, dq, ddq of the setpoint; q, dq of the segment] to its velocities, accelerations, jerks and dq."""
+    n, tick = rates.ticks, rates.tick
+    identity = np.eye(3 + 2 * n)
+    before, q, dq = identity[:3], identity[3 : 3 + n], identity[3 + n :]
+    rows = []
+    values = q
+    for order in range(3):
+        values = (values - np.vstack([before[order], values[:-1]])) / tick
+        rows.append(values)
+    return np.vstack([*rows, dq])

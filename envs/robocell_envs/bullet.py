@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Sends what anyone writes to file descriptors 1 and 2 to nowhere."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -26,15 +26,15 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-with _quiet():
+with quiet():
     import pybullet
     from pybullet_utils.bullet_client import BulletClient
 
 
 def connect() -> BulletClient:
     """A new simulation without a window."""
-    with _quiet():
+    with quiet():
         return BulletClient(pybullet.DIRECT)
 
 
-__all__ = ["BulletClient", "connect", "pybullet"]
+__all__ = ["BulletClient", "connect", "pybullet", "quiet"]

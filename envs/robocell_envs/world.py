@@ -6,6 +6,7 @@ A reset builds the world anew, about 2 ms without visual shapes: Bullet is bit-r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,12 +77,14 @@ class World:
         self._drive_joints = self.client.setJointMotorControlArray
         self._step_physics = self.client.stepSimulation
         self._joint_states = self.client.getJointStates
+        self._base_pose = self.client.getBasePositionAndOrientation
+        self._base_velocity = self.client.getBaseVelocity
         self._urdf = str(urdf_file(robot.model_dump_json(), visual))
         self._robot = robot
         self._torque = robot.limits.torque.tolist()
         self._rates = rates
-        self._substeps = rates.physics_hz // rates.controller_hz
-        self._substep = 1.0 / rates.physics_hz
+        substeps = rates.physics_hz // rates.controller_hz
+        self._remaining = np.arange(substeps, 0, -1)[:, None] / rates.physics_hz  # s from each step to the tick's end
         self._table_friction = table_friction
         self._iterations = solver_iterations
 
@@ -123,12 +126,12 @@ class World:
         """
         self._gripper.drive(command.gripper)
         speeds = command.dq.tolist()
-        for remaining in range(self._substeps, 0, -1):
+        for targets in (command.q - self._remaining * command.dq).tolist():
             self._drive_joints(
                 self.arm,
                 ARM_JOINTS,
                 pybullet.POSITION_CONTROL,
-                targetPositions=(command.q - command.dq * (remaining * self._substep)).tolist(),
+                targetPositions=targets,
                 targetVelocities=speeds,
                 forces=self._torque,
                 positionGains=_POSITION_GAINS,
@@ -139,20 +142,19 @@ class World:
     def truth(self) -> Truth:
         """Reads the true state."""
         states = self._joint_states(self.arm, _JOINTS)
-        joints = np.array([(state[0], state[1], state[3]) for state in states])
-        position, orientation = self.client.getBasePositionAndOrientation(self.part)
-        velocity, _ = self.client.getBaseVelocity(self.part)
-        x, y, z, w = orientation
+        positions, speeds, _, torques = zip(*states, strict=True)
+        position, (x, y, z, w) = self._base_pose(self.part)
+        velocity, _ = self._base_velocity(self.part)
         return Truth(
-            q=joints[:7, 0],
-            dq=joints[:7, 1],
-            tau=joints[:7, 2],
-            gripper_width=joints[7, 0] + joints[8, 0],
-            gripper_effort=float(np.clip(-joints[7:, 2], 0.0, None).min()),
+            q=np.array(positions[:7]),
+            dq=np.array(speeds[:7]),
+            tau=np.array(torques[:7]),
+            gripper_width=positions[7] + positions[8],
+            gripper_effort=max(0.0, min(-torques[7], -torques[8])),
             part_position=np.array(position),
-            part_yaw=float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))),
-            part_tilt=float(np.arccos(np.clip(1 - 2 * (x * x + y * y), -1.0, 1.0))),
-            part_speed=float(np.linalg.norm(velocity)),
+            part_yaw=math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
+            part_tilt=math.acos(min(1.0, max(-1.0, 1 - 2 * (x * x + y * y)))),
+            part_speed=math.hypot(*velocity),
         )
 
     def _add_arm(self, q: Array, dq: Array, gripper_width: float) -> int:
@@ -199,6 +201,7 @@ class _Gripper:
         self._config = robot.gripper
         self._closing = False
         self._gripping = False
+        self._driven = (0.0, 0.0)
         gear = client.createConstraint(
             arm, FINGER_JOINTS[0], arm, FINGER_JOINTS[1], pybullet.JOINT_GEAR, [0, 1, 0], [0, 0, 0], [0, 0, 0]
         )
@@ -215,6 +218,9 @@ class _Gripper:
             gap = command * self._config.stroke_m - left - right
             speed, force = min(max(_WIDTH_GAIN * gap / 2, -limit), limit), self._config.force_max_n
         force = max(force, self._config.force_min_n)
+        if (speed, force) == self._driven:
+            return  # Bullet keeps a motor's target
+        self._driven = (speed, force)
         self._drive_joints(
             self._arm,
             FINGER_JOINTS,

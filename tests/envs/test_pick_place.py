@@ -19,7 +19,7 @@ TASK = SIMULATION.task
 SCENARIO = draw(SIMULATION, 3)
 PLACED = Measures(
     reach=0.05,
-    error=np.zeros(3),
+    error=(0.0, 0.0, 0.0),
     yaw_error=0.0,
     tilt=0.0,
     speed=0.0,
@@ -28,7 +28,7 @@ PLACED = Measures(
     clear=0.05,
     off_table=False,
 )
-IN_HAND = replace(PLACED, held=True, raised=True, clear=-0.02, error=np.array([0.1, 0.0, 0.1]))
+IN_HAND = replace(PLACED, held=True, raised=True, clear=-0.02, error=(0.1, 0.0, 0.1))
 
 
 def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0) -> Truth:
@@ -47,8 +47,8 @@ def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0) -> Truth
 
 def test_measure_of_a_part_in_its_slot():
     place = task.place_position(SCENARIO)
-    now = task.measure(SCENARIO, _truth(place, SCENARIO.slot_yaw + np.pi / 2), place + np.array([0.0, 0.0, 0.1]))
-    assert now.error == pytest.approx(np.zeros(3))
+    now = task.measure(SCENARIO, _truth(place, SCENARIO.slot_yaw + np.pi / 2), place + (0.0, 0.0, 0.1))
+    assert now.error == pytest.approx((0.0, 0.0, 0.0))
     assert now.yaw_error == pytest.approx(0.0, abs=1e-9)  # a square part looks the same after a quarter turn
     assert now.reach == pytest.approx(0.1)
     assert now.clear == pytest.approx(0.1 - SCENARIO.part.height / 2)
@@ -59,8 +59,8 @@ def test_measure_of_a_part_in_its_slot():
 def test_measure_sees_yaw_error_lift_grip_and_fall():
     place = task.place_position(SCENARIO)
     turned = task.measure(SCENARIO, _truth(place, SCENARIO.slot_yaw + 0.3), place)
-    lifted = task.measure(SCENARIO, _truth(place + np.array([0.0, 0.0, 0.05]), effort=20.0), place)
-    fallen = task.measure(SCENARIO, _truth(place - np.array([0.0, 0.0, 0.5])), place)
+    lifted = task.measure(SCENARIO, _truth(place + (0.0, 0.0, 0.05), effort=20.0), place)
+    fallen = task.measure(SCENARIO, _truth(place - (0.0, 0.0, 0.5)), place)
     assert turned.yaw_error == pytest.approx(0.3)
     assert lifted.raised and lifted.held and lifted.distance == pytest.approx(0.05)
     assert fallen.off_table
@@ -70,7 +70,7 @@ def test_measure_sees_yaw_error_lift_grip_and_fall():
     "fault",
     [
         {"error": np.array([1.01 * TASK.place_tolerance_m, 0.0, 0.0])},
-        {"error": np.array([0.0, 0.0, 0.01])},
+        {"error": (0.0, 0.0, 0.01)},
         {"yaw_error": 1.01 * TASK.yaw_tolerance_rad},
         {"tilt": 1.01 * TASK.tilt_tolerance_rad},
         {"speed": 1.01 * TASK.rest_speed_m_s},
@@ -97,9 +97,9 @@ def test_dropped_is_losing_a_part_in_the_air():
     [
         (replace(IN_HAND, off_table=True), True, 0, "off_table"),
         (IN_HAND, True, 1, "still_held"),
-        (replace(PLACED, error=np.array([0.1, 0.0, 0.0])), True, 1, "dropped"),
-        (replace(PLACED, error=np.array([0.1, 0.0, 0.0])), False, 0, "not_picked"),
-        (replace(PLACED, error=np.array([0.1, 0.0, 0.0])), True, 0, "misplaced"),
+        (replace(PLACED, error=(0.1, 0.0, 0.0)), True, 1, "dropped"),
+        (replace(PLACED, error=(0.1, 0.0, 0.0)), False, 0, "not_picked"),
+        (replace(PLACED, error=(0.1, 0.0, 0.0)), True, 0, "misplaced"),
         (replace(PLACED, clear=0.0), True, 0, "hand_not_clear"),
     ],
 )
@@ -108,8 +108,8 @@ def test_failure_classes(now, lifted, drops, expected):
 
 
 def test_reward_terms_have_their_names_and_weights():
-    near = replace(IN_HAND, reach=0.02, error=np.array([0.0, 0.0, 0.1]))
-    far = replace(near, reach=0.05, error=np.array([0.0, 0.0, 0.4]), held=False, raised=False)
+    near = replace(IN_HAND, reach=0.02, error=(0.0, 0.0, 0.1))
+    far = replace(near, reach=0.05, error=(0.0, 0.0, 0.4), held=False, raised=False)
     weights = TASK.reward
     terms = task.reward_terms(weights, far, near, True, period=0.04)
     assert tuple(terms) == task.TERMS
@@ -122,7 +122,7 @@ def test_reward_terms_have_their_names_and_weights():
 
 
 def test_going_round_in_circles_earns_nothing():
-    loop = [PLACED, IN_HAND, replace(IN_HAND, reach=0.3, error=np.array([0.3, 0.1, 0.0])), PLACED]
+    loop = [PLACED, IN_HAND, replace(IN_HAND, reach=0.3, error=(0.3, 0.1, 0.0)), PLACED]
     earned = [task.reward_terms(TASK.reward, before, now, False, period=0.04) for before, now in pairwise(loop)]
     for name in ("reach", "place", "grip"):
         assert sum(terms[name] for terms in earned) == pytest.approx(0.0, abs=1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class Measures:
 
     Attributes:
         reach: distance from TCP to the part's centre, m.
-        error: offset of the part's centre from its place, [3] m.
+        error: offset of the part's centre from its place, x, y, z, m.
         yaw_error: absolute, rad, up to quarter turns.
         tilt: rad.
         speed: of the part, m/s.
@@ -36,7 +37,7 @@ class Measures:
     """
 
     reach: float
-    error: Array
+    error: tuple[float, float, float]
     yaw_error: float
     tilt: float
     speed: float
@@ -48,12 +49,12 @@ class Measures:
     @property
     def distance(self) -> float:
         """Distance of the part from its place, m."""
-        return float(np.linalg.norm(self.error))
+        return math.hypot(*self.error)
 
     @property
     def placement_error(self) -> float:
         """Horizontal distance of the part from its place, m."""
-        return float(np.hypot(self.error[0], self.error[1]))
+        return math.hypot(self.error[0], self.error[1])
 
 
 def place_position(scenario: Scenario) -> Array:
@@ -66,16 +67,17 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
     """Measures of the true state; ``tcp_position`` [3] m."""
     height = scenario.part.height
     yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw) - scenario.slot_yaw
+    position, tcp, place = (vector.tolist() for vector in (truth.part_position, tcp_position, place_position(scenario)))
     return Measures(
-        reach=float(np.linalg.norm(truth.part_position - tcp_position)),
-        error=truth.part_position - place_position(scenario),
+        reach=math.dist(position, tcp),
+        error=(position[0] - place[0], position[1] - place[1], position[2] - place[2]),
         yaw_error=abs(yaw_error),
         tilt=truth.part_tilt,
         speed=truth.part_speed,
         held=is_holding(truth.gripper_effort, truth.gripper_width, scenario.part.width),
-        raised=bool(truth.part_position[2] - height / 2 > _RAISED),
-        clear=float(tcp_position[2] - truth.part_position[2] - height / 2),
-        off_table=bool(truth.part_position[2] < _OFF_TABLE),
+        raised=position[2] - height / 2 > _RAISED,
+        clear=tcp[2] - position[2] - height / 2,
+        off_table=position[2] < _OFF_TABLE,
     )
 
 
@@ -83,7 +85,7 @@ def in_slot(config: TaskConfig, now: Measures) -> bool:
     """The part lies in its slot, within tolerance."""
     return (
         now.placement_error < config.place_tolerance_m
-        and abs(float(now.error[2])) < _SEATED
+        and abs(now.error[2]) < _SEATED
         and now.yaw_error < config.yaw_tolerance_rad
         and now.tilt < config.tilt_tolerance_rad
     )
