@@ -97,7 +97,7 @@ class Training:
                 self._clone(model, data, steps, f"round {index}", progress)
             self._round = index + 1
             self._checkpoint(model, data)
-        if model.num_timesteps == 0:
+        if self.best is None:
             self._validate(model, "cloning", 0)
 
     def _demonstrate(self, progress: Progress) -> Transitions:

@@ -16,7 +16,7 @@ from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
 from robocell_controller.statistics import wilson
 
-_RELIABLE = 0.98  # success from which on pace decides which of two policies is better
+_RELIABLE = 0.99  # success from which on pace decides which of two policies is better
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,14 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
         """A picture of the cell, uint8 [height, width, 3]."""
         return self.cell_env.render()
 
+    def random_state(self) -> dict[str, Any]:
+        """State of the stream that resets draw from, as JSON."""
+        return self.cell_env.random_state()
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        """Lets resets go on drawing where :meth:`random_state` was taken."""
+        self.cell_env.set_random_state(state)
+
     def close(self) -> None:
         """Ends the simulator."""
         self.cell_env.close()

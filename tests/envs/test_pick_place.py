@@ -47,7 +47,7 @@ def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0) -> Truth
 
 def test_measure_of_a_part_in_its_slot():
     place = task.place_position(SCENARIO)
-    now = task.measure(SCENARIO, _truth(place, SCENARIO.slot_yaw + np.pi / 2), place + (0.0, 0.0, 0.1))
+    now = task.measure(SCENARIO, _truth(place, SCENARIO.slot_yaw + np.pi / 2), place + np.array([0.0, 0.0, 0.1]))
     assert now.error == pytest.approx((0.0, 0.0, 0.0))
     assert now.yaw_error == pytest.approx(0.0, abs=1e-9)  # a square part looks the same after a quarter turn
     assert now.reach == pytest.approx(0.1)
@@ -59,8 +59,8 @@ def test_measure_of_a_part_in_its_slot():
 def test_measure_sees_yaw_error_lift_grip_and_fall():
     place = task.place_position(SCENARIO)
     turned = task.measure(SCENARIO, _truth(place, SCENARIO.slot_yaw + 0.3), place)
-    lifted = task.measure(SCENARIO, _truth(place + (0.0, 0.0, 0.05), effort=20.0), place)
-    fallen = task.measure(SCENARIO, _truth(place - (0.0, 0.0, 0.5)), place)
+    lifted = task.measure(SCENARIO, _truth(place + np.array([0.0, 0.0, 0.05]), effort=20.0), place)
+    fallen = task.measure(SCENARIO, _truth(place - np.array([0.0, 0.0, 0.5])), place)
     assert turned.yaw_error == pytest.approx(0.3)
     assert lifted.raised and lifted.held and lifted.distance == pytest.approx(0.05)
     assert fallen.off_table
