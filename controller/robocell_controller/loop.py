@@ -25,6 +25,8 @@ Actor = Callable[[ControlPath, View], npt.NDArray[np.floating]]
 
 TIME_LIMIT = "time_limit"  # failure class of a cycle that the plant never called finished
 _RISE = np.array([0.0, 0.0, 1.0, 0.0, 1.0])  # up, fingers open
+_HOME_HEIGHT = 0.1  # m over the slot
+_AT_HOME = 0.01  # rad
 
 
 def policy_actor(policy: Policy) -> Actor:
@@ -66,9 +68,10 @@ class ControlLoop:
         self._log, self._on_cycle = log, on_cycle
         self._path = cell.control_path()
         self._kernel = SafetyKernel(limits, cell.rates)
-        # An arm farther from its last setpoint than it travels in two ticks at full speed does not follow: something
-        # holds it, a drive is off, or an encoder is wrong. Measured in the simulated plant: at most 1.4 mrad.
-        self._following = limits.velocity * cell.rates.tick * 2
+        # An arm farther from its last setpoint than it travels in a policy period at full speed does not follow:
+        # something holds it, a drive is off, or an encoder is wrong. In free motion the simulated arm keeps to
+        # 1.4 mrad.
+        self._following = limits.velocity * cell.rates.tick * cell.rates.ticks
         self._clear_height = (cell.motion.workspace_lower_m[2] + cell.motion.workspace_upper_m[2]) / 2
         self._latencies = {name: Latencies() for name in ("inference", "tick", "wake")}
         self._interventions: Counter[str] = Counter()
@@ -105,7 +108,7 @@ class ControlLoop:
         """One part, from its presentation to its outcome or the time limit."""
         begin, outcome = self._ticks, None
         for _ in range(self._cell.steps_per_cycle):
-            self._period(self._actor)
+            self._period(self._decide)
             outcome = self._plant.outcome()
             if outcome is not None:
                 break
@@ -119,14 +122,22 @@ class ControlLoop:
             gc.collect()  # between parts, where a few milliseconds matter least
 
     def _clear(self) -> None:
-        """After a failure: release and rise, so that the next part does not appear inside the hand."""
-        for _ in range(self._cell.steps_per_cycle):
-            height = self._path.kinematics.pose(self._path.setpoint.q).position[2]
-            if height > self._clear_height:
-                return
-            self._period(lambda path, view: _RISE, "clearing")
+        """After a failure: release, rise, and go home over the slot, whatever posture the failure has left.
 
-    def _period(self, actor: Actor, reason: str = "") -> None:
+        So the next part does not appear inside the hand, and the policy starts where it knows its way.
+        """
+        slot = self._plant.read().slot_position
+        home = self._path.kinematics.inverse(slot + np.array([0.0, 0.0, _HOME_HEIGHT]), 0.0)
+        for _ in range(self._cell.steps_per_cycle):
+            if self._path.kinematics.pose(self._path.setpoint.q).position[2] > self._clear_height:
+                break
+            self._period(lambda state: (self._path.command(_RISE), _RISE), "clearing")
+        for _ in range(self._cell.steps_per_cycle):
+            if np.abs(home - self._path.setpoint.q).max() < _AT_HOME:
+                break
+            self._period(lambda state: (self._path.home(home), None), "clearing")
+
+    def _period(self, decide: Callable[[CellState], tuple[Verdict, Array | None]], reason: str = "") -> None:
         """One policy period: decide in its first tick, then send the segment tick by tick."""
         verdict: Verdict | None = None
         for index in range(self._cell.rates.ticks):
@@ -134,16 +145,16 @@ class ControlLoop:
             self._check(state)
             action = None
             if verdict is None:
-                verdict, action = self._decide(state, actor)
+                verdict, action = decide(state)
             segment = verdict.segment
             command = JointCommand(segment.q[index], segment.dq[index], segment.gripper)
             self._latencies["tick"].add(self._clock.now() - begin)
             self._send(command, state, (begin, late), verdict.reason or reason, action)
 
-    def _decide(self, state: CellState, actor: Actor) -> tuple[Verdict, Array]:
+    def _decide(self, state: CellState) -> tuple[Verdict, Array]:
         view = self._path.view(state)
         begin = self._clock.now()
-        action = np.asarray(actor(self._path, view), dtype=np.float64)
+        action = np.asarray(self._actor(self._path, view), dtype=np.float64)
         self._latencies["inference"].add(self._clock.now() - begin)
         verdict = self._path.command(action)
         if verdict.reason:

@@ -19,6 +19,7 @@ from robocell_controller.kinematics import Kinematics, TcpPose
 from robocell_controller.robot import Positive, RobotConfig
 
 _JOINT_MARGIN = 0.02  # rad kept from the joint limits, so that the safety kernel has no reason to act
+_HOMING_SHARE = 0.5  # of the limits, on the way home
 _ACCELERATION_SHARE = 0.99  # of the data sheet's: room for rounding
 
 
@@ -84,6 +85,7 @@ class Motion:
         limits = robot.limits
         acceleration = _ACCELERATION_SHARE * limits.acceleration
         self._ramp_per_change = 1.0 / acceleration
+        self._fastest = limits.velocity
         self._joints = np.stack([limits.lower, limits.upper, limits.velocity, acceleration], axis=1).tolist()
         self._rest = np.array(robot.rest_posture_rad)
         self._walls = list(zip(config.workspace_lower_m, config.workspace_upper_m, strict=True))
@@ -96,11 +98,22 @@ class Motion:
         pose, jacobian = self.kinematics.pose_and_jacobian(setpoint.q)
         twist = self._twist(pose, jacobian[:3] @ setpoint.dq, action)
         wanted = self.kinematics.solve(jacobian, twist, self._towards_rest(setpoint.q))
+        return self._ramped(setpoint, wanted, gripper_command(float(action[4])))
+
+    def plan_home(self, setpoint: Setpoint, goal: Array) -> Segment:
+        """Segment of an unhurried way, joint by joint, to the posture ``goal`` [7] rad; the fingers open."""
+        error = goal - setpoint.q
+        braking = np.sqrt(2.0 * _HOMING_SHARE * np.abs(error) / self._ramp_per_change)
+        speed = np.minimum(np.minimum(braking, _HOMING_SHARE * self._fastest), np.abs(error) / self._period)
+        return self._ramped(setpoint, np.sign(error) * speed, 1.0)
+
+    def _ramped(self, setpoint: Setpoint, wanted: Array, gripper: float) -> Segment:
+        """From the present joint velocities to the wanted ones [7] rad/s, as far as the limits allow."""
         change = wanted * self._share_within_limits(setpoint.q, wanted) - setpoint.dq
         ramp = float((np.abs(change) * self._ramp_per_change).max())
         share = np.minimum(self._times * (1.0 / max(ramp, self._tick)), 1.0)
         dq = setpoint.dq + share * change
-        return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper_command(float(action[4])))
+        return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper)
 
     def _twist(self, pose: TcpPose, present: Array, action: Array) -> Array:
         wanted = action[:3].tolist()

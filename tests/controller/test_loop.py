@@ -164,6 +164,23 @@ def test_a_cycle_without_an_outcome_ends_at_the_time_limit_and_the_hand_is_clear
     assert_within_limits(cell, records)
 
 
+def test_after_a_failure_the_arm_comes_home_even_from_a_wound_up_wrist(
+    cell: CellConfig, plant: RecordingPlant, tmp_path: Path
+) -> None:
+    with RunLog(tmp_path / "run.log", {}) as log:
+        wind = np.array([0.3, -0.2, -0.3, 1.0, -1.0])
+        run(cell, plant, lambda path, view: wind, 2, log=log)
+    records = read_log(tmp_path / "run.log")
+    first = records[records["cycle"] == 0]
+    clearing = first["reason"] == REASONS.index("clearing")
+    tcp = cell.control_path().kinematics.pose
+    assert abs(tcp(first[~clearing]["q_setpoint"][-1]).yaw) > 1.0
+    home = tcp(first[clearing]["q_setpoint"][-1])
+    assert abs(home.yaw) < 0.03
+    assert home.position[2] == pytest.approx(0.105, abs=0.02)
+    assert_within_limits(cell, records)
+
+
 def nan_torque(tick: int, state: CellState) -> CellState:
     return replace(state, tau=np.full(7, np.nan)) if tick == 33 else state
 
