@@ -11,6 +11,7 @@ from robocell_agents.compare import compare
 from robocell_agents.files import read_json, write_text
 from robocell_agents.tables import COLUMNS, metric_cells
 from robocell_controller.errors import InputError
+from robocell_controller.statistics import wilson
 
 _BEGIN, _END = "<!-- results: {} -->", "<!-- end of results: {} -->"
 _NAMES = {
@@ -47,6 +48,7 @@ def tables(folder: Path) -> dict[str, str]:
     return {
         "pick_place": _pick_place(folder / "pick_place"),
         "conditions": _conditions(folder / "pick_place"),
+        "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),
         "speed": _speed(read_json(folder / "bench_env.json", "what robocell bench env --json prints")),
     }
 
@@ -73,6 +75,19 @@ def _conditions(folder: Path) -> str:
         for condition in documents["policy"]
     ]
     return _markdown(header, lines)
+
+
+def _controller(paths: list[Path]) -> str:
+    runs = [read_json(path, "what robocell run --json prints") for path in paths]
+    parts, placed = (sum(run[key] for run in runs) for key in ("parts", "placed"))
+    low, high = wilson(placed, parts)
+    hours = sum(run["time_s"] for run in runs) / 3600
+    return (
+        f"In {len(runs)} runs of the controller loop (`robocell run results/policies/pick_place --parts 200 --seed 0` and on), "
+        f"part after part without a reset, it placed {placed} of {parts} parts "
+        f"({100 * placed / parts:.1f} %, 95 % interval {100 * low:.1f}-{100 * high:.1f}), {placed / hours:.0f} an hour; "
+        f"safety interventions: {sum(sum(run['interventions'].values()) for run in runs)}."
+    )
 
 
 def _success_and_pace(metrics: dict[str, Any]) -> str:
