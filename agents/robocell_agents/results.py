@@ -83,9 +83,10 @@ def _controller(paths: list[Path]) -> str:
     low, high = wilson(placed, parts)
     hours = sum(run["time_s"] for run in runs) / 3600
     return (
-        f"In {len(runs)} runs of the controller loop (`robocell run results/policies/pick_place --parts 200 --seed 0` and on), "
-        f"part after part without a reset, it placed {placed} of {parts} parts "
-        f"({100 * placed / parts:.1f} %, 95 % interval {100 * low:.1f}-{100 * high:.1f}), {placed / hours:.0f} an hour; "
+        f"In {len(runs)} runs of the controller loop (`robocell run results/policies/pick_place --parts 200 --seed 0` "
+        f"and on), part after part without a reset, it placed {placed} of {parts} parts "
+        f"({100 * placed / parts:.1f} %, 95 % interval {100 * low:.1f}-{100 * high:.1f}), "
+        f"{placed / hours:.0f} an hour; "
         f"safety interventions: {sum(sum(run['interventions'].values()) for run in runs)}."
     )
 
