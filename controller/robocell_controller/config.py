@@ -68,12 +68,14 @@ def parse(schema: type[C], content: dict[str, Any], source: str | Path) -> C:
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()  # a misspelt key is missing too; its own name is the better hint
+        first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
         key = ".".join(str(part) for part in first["loc"]) or "top level"
         if first["type"] == "extra_forbidden":
             raise InputError(f"{source}: {key}", "unknown key", _known_keys(schema, first["loc"])) from error
-        found = "missing" if first["type"] == "missing" else repr(first["input"])
-        raise InputError(f"{source}: {key}", found, first["msg"]) from error
+        if first["type"] == "missing":
+            raise InputError(f"{source}: {key}", "missing", "a value") from error
+        raise InputError(f"{source}: {key}", repr(first["input"]), first["msg"]) from error
 
 
 def load(schema: type[C], kind: str, name_or_path: str | Path) -> C:
