@@ -32,9 +32,9 @@ def test_bad_values_are_named_with_file_key_value_and_expectation(changes: dict[
 
 def test_a_misspelt_key_is_named_rather_than_the_one_it_leaves_missing() -> None:
     content = {("robbot" if key == "robot" else key): value for key, value in CELL.items()}
-    with pytest.raises(InputError, match="x.yaml: robbot: unknown key"):
+    with pytest.raises(InputError, match=r"x\.yaml: robbot: unknown key"):
         parse(CellConfig, content, "x.yaml")
-    with pytest.raises(InputError, match="x.yaml: robot: missing; expected a value"):
+    with pytest.raises(InputError, match=r"x\.yaml: robot: missing; expected a value"):
         parse(CellConfig, {key: value for key, value in CELL.items() if key != "robot"}, "x.yaml")
 
 
