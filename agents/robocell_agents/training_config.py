@@ -11,7 +11,7 @@ from robocell_controller.config import Config
 from robocell_controller.robot import Positive
 
 Count = Annotated[int, Gt(0)]
-CountOrNone = Annotated[int, Ge(0)]
+CountOrZero = Annotated[int, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 GOAL_ALGORITHMS = ("sac_her",)
 
@@ -31,9 +31,9 @@ class CloningConfig(Config):
     steps: Count
     batch_size: Count
     learning_rate: Positive
-    dagger_rounds: CountOrNone
-    dagger_episodes: CountOrNone
-    dagger_steps: CountOrNone
+    dagger_rounds: CountOrZero
+    dagger_episodes: CountOrZero
+    dagger_steps: CountOrZero
 
 
 class EvaluationConfig(Config):
@@ -51,11 +51,11 @@ class TrainingConfig(Config):
     hidden: Annotated[list[Count], Len(1)]
     n_envs: Count
     subprocesses: bool
-    total_steps: CountOrNone
+    total_steps: CountOrZero
     time_limit_s: Positive
     settings: dict[str, Any]
     log_std: float | None = None
-    critic_warmup_rollouts: CountOrNone = 0
+    critic_warmup_rollouts: CountOrZero = 0
     demonstrations: DemonstrationsConfig | None = None
     cloning: CloningConfig | None = None
     evaluation: EvaluationConfig
