@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import torch
 
@@ -18,6 +14,7 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
+from robocell_controller.signals import stop_signals
 
 
 def train(name: str, seed: int, run: Path, resume: bool) -> int:
@@ -37,7 +34,11 @@ def train(name: str, seed: int, run: Path, resume: bool) -> int:
     _prepare(run, config, cell, seed, resume)
     torch.set_num_threads(1)
     training = Training(config, cell, seed, run)
-    with _signals(training), progress_bar(console) as progress:
+
+    def ask_to_stop(number: int) -> None:
+        training.stopped_by = number
+
+    with stop_signals(ask_to_stop), progress_bar(console) as progress:
         try:
             training.train(progress)
             status, code = "finished", 0
@@ -85,18 +86,3 @@ def _check_unchanged(run: Path, config: TrainingConfig, cell: CellConfig, seed: 
                 raise InputError(f"{run}: {key}", repr(value), f"{old.model_dump()[key]!r}, as the run began")
     if status["seed"] != seed:
         raise InputError(f"{run}: seed", str(seed), f"{status['seed']}, as the run began")
-
-
-@contextmanager
-def _signals(training: Training) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask the training to stop at the next step instead of ending it."""
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        training.stopped_by = number
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -6,11 +6,10 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.table import Table
@@ -25,6 +24,7 @@ from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_a
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_controller.progress import progress_bar
 from robocell_controller.run_log import RunLog
+from robocell_controller.signals import stop_signals
 from robocell_controller.summary import RunSummary
 
 PLANTS = "robocell.plants"  # entry points: functions of a cell config and a seed that return a plant
@@ -76,7 +76,12 @@ def run_order(order: Order, interrupts: list[int], show: bool) -> RunSummary:
         progress = stack.enter_context(progress_bar(Console(stderr=True, quiet=not show)))
         task = progress.add_task(f"parts, {Path(order.bundle).name}", total=order.parts)
         loop = ControlLoop(cell, plant, actor, _clock(cell, order), log, lambda _: progress.advance(task))
-        stack.enter_context(_stops(loop, interrupts))
+
+        def stop(number: int) -> None:
+            interrupts.append(number)
+            loop.request_stop(signal.Signals(number).name)
+
+        stack.enter_context(stop_signals(stop))
         return loop.run(order.parts)
 
 
@@ -152,19 +157,3 @@ def _about(order: Order, cell: CellConfig) -> dict[str, object]:
     """What the log's header says: what ran, without the folders of this machine."""
     ran = asdict(replace(order, bundle=Path(order.bundle).name, cell=Path(order.cell).name, log=None))
     return {"order": ran, "cell": cell.model_dump()}
-
-
-@contextmanager
-def _stops(loop: ControlLoop, interrupts: list[int]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM bring the arm to a stop; the log and the figures are kept."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        interrupts.append(number)
-        loop.request_stop(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
