@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import eigenpy
 import numpy as np
 import pinocchio as pin
 
@@ -40,6 +41,7 @@ class Kinematics:
         self._tcp = self._model.addFrame(frame)
         self._data = self._model.createData()
         self._rest = np.array(robot.rest_posture_rad)
+        self._square = eigenpy.LDLT(6)
 
     def pose(self, q: Array) -> TcpPose:
         """TCP pose at joint positions ``q`` [7] rad."""
@@ -53,8 +55,8 @@ class Kinematics:
 
     def solve(self, jacobian: Array, twist: Array, preferred: Array) -> Array:
         """Joint velocity [7] that gives the TCP ``twist`` [6] and otherwise stays near ``preferred`` [7] rad/s."""
-        square = jacobian @ jacobian.T + _DAMPING
-        solution: Array = preferred + jacobian.T @ np.linalg.solve(square, twist - jacobian @ preferred)
+        self._square.compute(jacobian @ jacobian.T + _DAMPING)
+        solution: Array = preferred + jacobian.T @ self._square.solve(twist - jacobian @ preferred)
         return solution
 
     def inverse(self, position: Array, yaw: float) -> Array:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
-from robocell_controller.contract import ACTION_SIZE, JointCommand
+from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.estimator import View
 from robocell_controller.observer import BOUNDS
 from robocell_envs.rendering import render
@@ -101,10 +101,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One policy period."""
         verdict = self.path.command(action)
-        segment = verdict.segment
         before = self.plant.now
-        for q, dq in zip(segment.q, segment.dq, strict=True):
-            self.plant.write(JointCommand(q, dq, segment.gripper))
+        self.plant.play(verdict.segment)
         self._steps += 1
         outcome = self.plant.outcome()
         placed = outcome == task.PLACED
@@ -149,5 +147,6 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
             "drops": record.drops,
             "placement_error_m": self.plant.now.placement_error,
             "energy_j": record.energy,
+            "peak_force_n": record.peak_force,
             "failure": None if placed else self.plant.failure(),
         }

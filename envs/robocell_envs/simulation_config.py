@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AfterValidator
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config, parse
+from robocell_controller.contract import JOINTS, Array
 from robocell_controller.robot import Positive
 
 
@@ -51,22 +53,60 @@ class StartConfig(Config):
 
 
 class SensorConfig(Config):
-    """One sensor: rate → noise → bias → delay → dropout. Noise and bias are standard deviations in SI units."""
+    """One sensor: rate → noise → bias → delay → dropout. Noise and bias are standard deviations, the bias drawn once."""
 
     rate_hz: Positive
-    noise: NotNegative
-    bias: NotNegative
     delay_s: NotNegative
     dropout: Annotated[float, Ge(0), Lt(1)]
+
+
+class JointSensorConfig(SensorConfig):
+    """Encoders and torque sensors of all joints."""
+
+    noise_rad: NotNegative
+    noise_rad_s: NotNegative
+    noise_n_m: NotNegative
+    bias_rad: NotNegative
+    bias_n_m: NotNegative
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Noise and bias of positions, velocities, torques; both [21]."""
+        noise = np.repeat([self.noise_rad, self.noise_rad_s, self.noise_n_m], JOINTS)
+        return noise, np.repeat([self.bias_rad, 0.0, self.bias_n_m], JOINTS)
+
+
+class GripperSensorConfig(SensorConfig):
+    """Width and effort of the gripper."""
+
+    noise_m: NotNegative
+    noise_n: NotNegative
+    bias_m: NotNegative
+    bias_n: NotNegative
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Noise and bias of width, effort; both [2]."""
+        return np.array([self.noise_m, self.noise_n]), np.array([self.bias_m, self.bias_n])
+
+
+class TrackerConfig(SensorConfig):
+    """The camera system that tracks the part's pose."""
+
+    noise_m: NotNegative
+    noise_rad: NotNegative
+    bias_m: NotNegative
+    bias_rad: NotNegative
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Noise and bias of x, y, z, yaw; both [4]."""
+        return np.array([*[self.noise_m] * 3, self.noise_rad]), np.array([*[self.bias_m] * 3, self.bias_rad])
 
 
 class SensorsConfig(Config):
     """The sensors of the cell."""
 
-    joints: SensorConfig
-    gripper: SensorConfig
-    tracker_position: SensorConfig
-    tracker_yaw: SensorConfig
+    joints: JointSensorConfig
+    gripper: GripperSensorConfig
+    tracker: TrackerConfig
 
 
 class RewardConfig(Config):
