@@ -171,7 +171,7 @@ class Motion:
 
 
 def _weights(rates: RatesConfig) -> Array:
-    """Weights [2 ticks, 3] of position, velocity and change in each tick's position, then velocity; last column free."""
+    """Weights [2 ticks, 3] of position, velocity and change in each tick's position, then velocity."""
     ticks = np.arange(1, rates.ticks + 1)
     positions = np.stack([np.ones(rates.ticks), rates.tick * ticks, np.zeros(rates.ticks)], axis=1)
     velocities = np.tile([0.0, 1.0, 0.0], (rates.ticks, 1))

@@ -59,7 +59,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ===== ======== ============================================================================
 
     **Success**: the part lies in the slot within the task's tolerances, at rest, released, the hand clear of it.
-    **Episode end**: terminated at success or when the part falls from the table; truncated at the time limit.
+    **Episode end**: terminated at success, when the open hand strikes the part from above (a collision), or when the part
+    falls from the table; truncated at the time limit.
     **Randomised**: part pose, size, mass, friction, colour; slot pose; start pose; sensor noise (cell config).
     **Reward**: sum of ``info["reward_terms"]``, see ``robocell_envs.tasks.pick_place``.
 
@@ -148,5 +149,6 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
             "placement_error_m": self.plant.now.placement_error,
             "energy_j": record.energy,
             "peak_force_n": record.peak_force,
+            "impact_n": record.impact,
             "failure": None if placed else self.plant.failure(),
         }

@@ -35,6 +35,7 @@ class Scenario:
         slot_position: [3] m, where the part's bottom face belongs.
         slot_yaw: rad.
         start_tcp: [3] m, TCP position at the start of an episode.
+        start_yaw: rad, of the TCP then.
         start_rise: m/s, its upward speed then.
         start_gripper: m, width of the gripper then.
         sensor_seed: seed of the sensors' random streams.
@@ -46,6 +47,7 @@ class Scenario:
     slot_position: Array
     slot_yaw: float
     start_tcp: Array
+    start_yaw: float
     start_rise: float
     start_gripper: float
     sensor_seed: int
@@ -60,9 +62,9 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
     x, y, part_yaw = _pose(config.part_pose, pose_stream)
     slot_x, slot_y, slot_yaw = _pose(config.slot_pose, slot_stream)
     start = config.start
-    start_x, start_y, start_z, rise, gripper = (
+    start_x, start_y, start_z, yaw, rise, gripper = (
         start_stream.uniform(low, high)
-        for low, high in (start.x_m, start.y_m, start.z_m, start.rise_m_s, start.gripper_m)
+        for low, high in (start.x_m, start.y_m, start.z_m, start.yaw_rad, start.rise_m_s, start.gripper_m)
     )
     return Scenario(
         part=part,
@@ -71,6 +73,7 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
         slot_position=np.array([slot_x, slot_y, TRAY_HEIGHT]),
         slot_yaw=slot_yaw,
         start_tcp=np.array([start_x, start_y, start_z]),
+        start_yaw=yaw,
         start_rise=rise,
         start_gripper=gripper,
         sensor_seed=int(sensor_stream.integers(2**63)),

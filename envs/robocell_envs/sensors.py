@@ -15,14 +15,11 @@ _ROUNDING = 1e-9  # s
 class Sensor:
     """One sensor of a vector quantity."""
 
-    def __init__(
-        self, config: SensorConfig, spreads: tuple[Array, Array], stream: np.random.Generator, truth: Array, time: float
-    ) -> None:
+    def __init__(self, config: SensorConfig, stream: np.random.Generator, truth: Array, time: float) -> None:
         """Starts with one true sample, as a sensor that has been running.
 
         Args:
-            config: rate, delay and dropout.
-            spreads: standard deviations of noise and bias, [n] each.
+            config: the pipeline's numbers.
             stream: random numbers of this sensor alone.
             truth: true value at the start, shape [n].
             time: of the start, s.
@@ -30,7 +27,7 @@ class Sensor:
         self._config = config
         self._stream = stream
         self._period = 1.0 / config.rate_hz
-        self._noise, bias = spreads
+        self._noise, bias = config.spreads()
         self._noisy = bool(self._noise.any())
         self._bias = bias * stream.standard_normal(len(truth)) if bias.any() else bias
         self._next = time + self._period

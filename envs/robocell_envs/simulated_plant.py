@@ -26,6 +26,7 @@ class CycleRecord:
     lifted: bool = False
     energy: float = 0.0
     peak_force: float = 0.0
+    impact: float = 0.0
 
 
 class SimulatedPlant:
@@ -61,7 +62,7 @@ class SimulatedPlant:
         """A part of our choice, with the arm at the scenario's start pose."""
         self._cycle = -1
         self._ticks = 0
-        q = self._kinematics.inverse(scenario.start_tcp, 0.0)
+        q = self._kinematics.inverse(scenario.start_tcp, scenario.start_yaw)
         _, jacobian = self._kinematics.pose_and_jacobian(q)
         rising = np.array([0.0, 0.0, scenario.start_rise, 0.0, 0.0, 0.0])
         self._begin(scenario, q, self._kinematics.solve(jacobian, rising, np.zeros_like(q)), scenario.start_gripper)
@@ -105,10 +106,8 @@ class SimulatedPlant:
             self._sense()
 
     def outcome(self) -> str | None:
-        """``"placed"``, ``"off_table"``, or None while the cycle is open."""
-        if task.success(self.config.task, self.now):
-            return task.PLACED
-        return "off_table" if self.now.off_table else None
+        """``"placed"``, ``"off_table"``, ``"collision"``, or None while the cycle is open."""
+        return task.outcome(self.config.task, self.now)
 
     def failure(self) -> str:
         """Failure class, were the cycle to end now."""
@@ -136,7 +135,7 @@ class SimulatedPlant:
         sensors = self.config.sensors
         streams = np.random.SeedSequence(seed).spawn(3)
         self._joints, self._gripper, self._tracker = (
-            Sensor(config, config.spreads(), np.random.default_rng(stream), value, self.time)
+            Sensor(config, np.random.default_rng(stream), value, self.time)
             for config, stream, value in zip(
                 (sensors.joints, sensors.gripper, sensors.tracker), streams, _readings(self.truth), strict=True
             )
@@ -145,6 +144,7 @@ class SimulatedPlant:
     def _sense(self) -> None:
         """Truth, sensors and the cycle's record, once per policy period."""
         self.truth = truth = self.world.truth()
+        self.world.impact = 0.0
         self._sample(truth, (self._joints, self._gripper, self._tracker))
         time = self.time
         before, self.now = self.now, self._measure()
@@ -153,6 +153,7 @@ class SimulatedPlant:
         record.drops += int(task.dropped(before, self.now))
         record.lifted |= self.now.held and self.now.raised
         record.peak_force = max(record.peak_force, truth.part_force)
+        record.impact = max(record.impact, truth.impact)
         record.energy += float(np.abs(truth.tau * truth.dq).sum()) * self._tick * self._cell.rates.ticks
 
     def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:

@@ -43,21 +43,26 @@ class PoseConfig(Config):
 
 
 class StartConfig(Config):
-    """Ranges of the TCP's position and upward speed and of the gripper's width at the start of an episode."""
+    """Ranges of the TCP's position, yaw and upward speed and of the gripper's width at the start of an episode."""
 
     x_m: Range
     y_m: Range
     z_m: PositiveRange
+    yaw_rad: Range
     rise_m_s: Range
     gripper_m: PositiveRange
 
 
 class SensorConfig(Config):
-    """One sensor: rate → noise → bias → delay → dropout. Noise and bias are standard deviations, the bias drawn once."""
+    """One sensor: rate → noise → bias → delay → dropout. Noise and bias are given as standard deviations."""
 
     rate_hz: Positive
     delay_s: NotNegative
     dropout: Annotated[float, Ge(0), Lt(1)]
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Standard deviations of noise and bias, [n] each."""
+        raise NotImplementedError
 
 
 class JointSensorConfig(SensorConfig):
@@ -117,6 +122,7 @@ class RewardConfig(Config):
     grip: NotNegative
     success: NotNegative
     drop: Annotated[float, Le(0)]
+    impact_per_n: Annotated[float, Le(0)]
     time_per_s: Annotated[float, Le(0)]
 
 
@@ -128,6 +134,7 @@ class TaskConfig(Config):
     tilt_tolerance_rad: Positive
     clearance_m: Positive
     rest_speed_m_s: Positive
+    impact_limit_n: Positive
     reward: RewardConfig
 
 

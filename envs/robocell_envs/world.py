@@ -26,7 +26,8 @@ _TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
-_GRIP_SPEED = 1.0  # m/s, see _Gripper
+_GRIP_SPEED = 2.0  # m/s, see _Gripper
+_BELT_FORCE = 300.0  # N, which the coupling of the fingers bears
 _WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
 _STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
 _FREE, _CLOSING, _GRIPPING = range(3)
@@ -47,7 +48,8 @@ class Truth:
         part_yaw: rad.
         part_tilt: rad, angle between the part's axis and the vertical.
         part_speed: m/s.
-        part_force: N, the greatest force with which one link of the arm presses on the part.
+        part_force: N, the greatest force of one finger on the part.
+        impact: N, the greatest vertical force of the open hand on the part since ``impact`` was set to 0.
     """
 
     q: Array
@@ -60,6 +62,7 @@ class Truth:
     part_tilt: float
     part_speed: float
     part_force: float
+    impact: float
 
 
 class World:
@@ -120,6 +123,7 @@ class World:
         turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.slot_yaw])
         self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, _TRAY_COLOUR)
         self.part = self._add_part(scenario)
+        self.impact = 0.0
         self._gripper = _Gripper(client, self.arm, self._robot, self._rates.physics_hz)
 
     def follow(self, q: Array, dq: Array, gripper: float) -> None:
@@ -143,6 +147,8 @@ class World:
                     positionGains=_POSITION_GAINS,
                 )
                 self._step_physics()
+            if gripper >= 0.0:
+                self._watch_impact()
 
     def truth(self) -> Truth:
         """Reads the true state."""
@@ -161,7 +167,12 @@ class World:
             part_tilt=math.acos(min(1.0, max(-1.0, 1 - 2 * (x * x + y * y)))),
             part_speed=math.hypot(*velocity),
             part_force=self._part_force(),
+            impact=self.impact,
         )
+
+    def _watch_impact(self) -> None:
+        for contact in self._contacts(self.arm, self.part):
+            self.impact = max(self.impact, abs(contact[7][2]) * contact[9])
 
     def _part_force(self) -> float:
         forces: dict[int, float] = {}
@@ -226,7 +237,7 @@ class _Gripper:
             self._close(max(-command * self._config.force_max_n, self._config.force_min_n))
         elif command != self._driven or self._state != _FREE:
             for joint in FINGER_JOINTS:
-                self._go(joint, command * self._config.stroke_m / 2)
+                self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)
             self._driven, self._state = command, _FREE
 
     def _close(self, force: float) -> None:
@@ -238,7 +249,7 @@ class _Gripper:
         elif state == _FREE or (state == _CLOSING and max(-left_speed, -right_speed) < _STALLED * speed):
             self._state = state + 1
             if self._state == _GRIPPING:
-                self._go(FINGER_JOINTS[0], left)
+                self._go(FINGER_JOINTS[0], left, _POSITION_GAINS[0], _BELT_FORCE)
         if (self._state, force) == (state, self._driven):
             return
         self._driven = force
@@ -246,14 +257,14 @@ class _Gripper:
             self._run(FINGER_JOINTS[0], -speed, force)
         self._run(FINGER_JOINTS[1], -speed if self._state == _CLOSING else -_GRIP_SPEED, force)
 
-    def _go(self, joint: int, position: float) -> None:
+    def _go(self, joint: int, position: float, gain: float, force: float) -> None:
         self._drive_joint(
             self._arm,
             joint,
             pybullet.POSITION_CONTROL,
             targetPosition=position,
-            force=self._config.force_max_n,
-            positionGain=self._gain,
+            force=force,
+            positionGain=gain,
             maxVelocity=self._config.finger_speed_m_s,
         )
 

@@ -13,11 +13,11 @@ from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import RewardConfig, TaskConfig
 from robocell_envs.world import Truth
 
-PLACED = "placed"
-_OFF_TABLE = -0.02  # m, height of the part's centre
+PLACED, OFF_TABLE, COLLISION = "placed", "off_table", "collision"
+_FALLEN = -0.02  # m, height of the part's centre
 _SEATED = 0.005  # m, greatest height error of a part that lies in the slot
 _RAISED = 0.01  # m over its support: counts as lifted
-TERMS = ("reach", "place", "grip", "success", "drop", "time")
+TERMS = ("reach", "place", "grip", "success", "drop", "impact", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Measures:
         raised: the part's bottom is clearly over table and tray.
         clear: height of the TCP over the part's top, m.
         off_table: the part has fallen from the table.
+        impact: N, with which the open hand has struck the part from above.
     """
 
     reach: float
@@ -45,6 +46,7 @@ class Measures:
     raised: bool
     clear: float
     off_table: bool
+    impact: float
 
     @property
     def distance(self) -> float:
@@ -77,7 +79,8 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
         held=is_holding(truth.gripper_effort, truth.gripper_width, scenario.part.width),
         raised=position[2] - height / 2 > _RAISED,
         clear=tcp[2] - position[2] - height / 2,
-        off_table=position[2] < _OFF_TABLE,
+        off_table=position[2] < _FALLEN,
+        impact=truth.impact,
     )
 
 
@@ -102,10 +105,20 @@ def dropped(before: Measures, now: Measures) -> bool:
     return before.held and before.raised and not now.held and now.raised
 
 
+def outcome(config: TaskConfig, now: Measures) -> str | None:
+    """How the cycle has just ended, or None while it is open."""
+    if now.impact > config.impact_limit_n:
+        return COLLISION
+    if now.off_table:
+        return OFF_TABLE
+    return PLACED if success(config, now) else None
+
+
 def failure_class(config: TaskConfig, now: Measures, was_lifted: bool, drops: int) -> str:
     """Why a cycle that has ended without success did so."""
-    if now.off_table:
-        return "off_table"
+    ended = outcome(config, now)
+    if ended:
+        return ended
     if now.held:
         return "still_held"
     if drops and not in_slot(config, now):
@@ -128,5 +141,6 @@ def reward_terms(
         "grip": weights.grip * (float(now.held and now.raised) - float(before.held and before.raised)),
         "success": weights.success * float(succeeded),
         "drop": weights.drop * float(dropped(before, now)),
+        "impact": weights.impact_per_n * now.impact,
         "time": weights.time_per_s * period,
     }
