@@ -59,7 +59,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ===== ======== ============================================================================
 
     **Success**: the part lies in the slot within the task's tolerances, at rest, released, the hand clear of it.
-    **Episode end**: terminated at success, when the open hand strikes the part from above (a collision), or when the part
+    **Episode end**: terminated at success, at a collision (the open hand strikes the part from above), or when the part
     falls from the table; truncated at the time limit.
     **Randomised**: part pose, size, mass, friction, colour; slot pose; start pose; sensor noise (cell config).
     **Reward**: sum of ``info["reward_terms"]``, see ``robocell_envs.tasks.pick_place``.
