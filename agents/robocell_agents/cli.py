@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer or a floor in the same run.")
     bench.command("env")(bench_env)
-    bench.callback()(lambda: None)
+    bench.command("physics")(bench_physics)
     app.add_typer(bench, name="bench")
 
 
@@ -114,3 +114,20 @@ def bench_env(
         print(json.dumps(document, indent=2))
     else:
         Console().print(bench_table(document))
+
+
+def bench_physics(
+    cycles: Annotated[int, typer.Option(min=1, help="Cycles replayed in the reference.")] = 200,
+    loads: Annotated[int, typer.Option(min=1, help="Feasible, and as many infeasible, loads to hold.")] = 40,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """The physics against a fine reference (1 kHz, 200 iterations), grips under load, pose accuracy (ISO 9283)."""
+    from robocell_agents.bench_physics import bench_physics as measure
+    from robocell_agents.bench_physics import physics_table
+
+    document = measure(cycles, loads, workers)
+    if as_json:
+        print(json.dumps(document, indent=2))
+    else:
+        Console().print(physics_table(document))

@@ -14,7 +14,7 @@ from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.estimator import View
 from robocell_controller.observer import BOUNDS
 from robocell_envs.rendering import render
-from robocell_envs.scenario import draw
+from robocell_envs.scenario import Scenario, draw
 from robocell_envs.simulated_plant import SimulatedPlant
 from robocell_envs.tasks import pick_place as task
 
@@ -93,11 +93,15 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ) -> tuple[Observation, dict[str, Any]]:
         """A new part; bit-reproducible from ``seed``, and so is every reset after it."""
         super().reset(seed=seed)
-        self.plant.load(draw(self.plant.config, int(self.np_random.integers(2**63))))
+        return self.begin(draw(self.plant.config, int(self.np_random.integers(2**63)))), {}
+
+    def begin(self, scenario: Scenario) -> Observation:
+        """Starts an episode with a scenario of our choice."""
+        self.plant.load(scenario)
         truth = self.plant.truth
         self.path.reset(truth.q, truth.dq, truth.gripper_width / self._stroke)
         self._steps = 0
-        return self._observe(), {}
+        return self._observe()
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One policy period."""

@@ -138,10 +138,17 @@ class TaskConfig(Config):
     reward: RewardConfig
 
 
+class SolverConfig(Config):
+    """Iterations of the contact solver: while the hand is open, and while it closes or grips."""
+
+    open: Annotated[int, Gt(0)]
+    gripping: Annotated[int, Gt(0)]
+
+
 class SimulationConfig(Config):
     """The section ``simulation`` of a cell config."""
 
-    solver_iterations: Annotated[int, Gt(0)]
+    solver_iterations: SolverConfig
     part: PartConfig
     part_pose: PoseConfig
     slot_pose: PoseConfig

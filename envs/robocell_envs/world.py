@@ -17,6 +17,7 @@ from robocell_controller.robot import RobotConfig
 from robocell_envs.bullet import BulletClient, connect, pybullet
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_HEIGHT, Scenario
+from robocell_envs.simulation_config import SolverConfig
 
 _JOINTS = ARM_JOINTS + FINGER_JOINTS
 _GRAVITY = -9.81  # m/s²
@@ -26,6 +27,7 @@ _TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
+_ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
 _GRIP_SPEED = 2.0  # m/s, see _Gripper
 _BELT_FORCE = 300.0  # N, which the coupling of the fingers bears
 _WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
@@ -73,7 +75,7 @@ class World:
         robot: RobotConfig,
         rates: RatesConfig,
         table_friction: float,
-        solver_iterations: int,
+        solver_iterations: SolverConfig,
         visual: bool = False,
     ) -> None:
         """Starts an empty client; :meth:`build` fills it."""
@@ -113,8 +115,10 @@ class World:
         client.resetSimulation()
         client.setPhysicsEngineParameter(
             fixedTimeStep=1.0 / self._rates.physics_hz,
-            numSolverIterations=self._iterations,
             deterministicOverlappingPairs=1,
+            erp=_ERROR_REDUCTION,
+            contactERP=_ERROR_REDUCTION,
+            frictionERP=_ERROR_REDUCTION,
         )
         client.setGravity(0.0, 0.0, _GRAVITY)
         self.arm = self._add_arm(q, dq, gripper_width)
@@ -124,6 +128,7 @@ class World:
         self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, _TRAY_COLOUR)
         self.part = self._add_part(scenario)
         self.impact = 0.0
+        self._iterate(self._iterations.open)
         self._gripper = _Gripper(client, self.arm, self._robot, self._rates.physics_hz)
 
     def follow(self, q: Array, dq: Array, gripper: float) -> None:
@@ -133,6 +138,9 @@ class World:
         start, and the velocity moves it on. One target for the whole tick would make the joints run ahead of it.
         ``gripper`` is a command as in ``JointCommand``.
         """
+        iterations = self._iterations.gripping if gripper < 0.0 else self._iterations.open
+        if iterations != self._iterating:
+            self._iterate(iterations)
         targets = (q[:, None] - self._remaining * dq[:, None]).tolist()
         for positions, speeds in zip(targets, dq.tolist(), strict=True):
             self._gripper.drive(gripper)
@@ -149,6 +157,11 @@ class World:
                 self._step_physics()
             if gripper >= 0.0:
                 self._watch_impact()
+
+    def _iterate(self, iterations: int) -> None:
+        """A part between two pads takes the solver many iterations; all else takes few."""
+        self._iterating = iterations
+        self.client.setPhysicsEngineParameter(numSolverIterations=iterations)
 
     def truth(self) -> Truth:
         """Reads the true state."""
@@ -169,6 +182,10 @@ class World:
             part_force=self._part_force(),
             impact=self.impact,
         )
+
+    def penetration(self) -> float:
+        """How deep hand and part overlap, m."""
+        return max((-contact[8] for contact in self._contacts(self.arm, self.part)), default=0.0)
 
     def _watch_impact(self) -> None:
         for contact in self._contacts(self.arm, self.part):
