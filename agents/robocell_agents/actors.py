@@ -13,7 +13,7 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.contract import ACTION_SIZE, Array, Policy
 from robocell_controller.errors import InputError
 from robocell_controller.observer import OBSERVATION_SIZE
-from robocell_controller.programs import PickPlaceProgram, RigidProgram, load_program_config
+from robocell_controller.programs import PickPlaceProgram, ProgramConfig, RigidProgram, load_program_config
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
 from robocell_envs.goal_env import goal_observation
 from robocell_envs.oracle import true_view
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 PROGRAMS = ("rigid", "guided", "oracle")
-_PREFIX = "program:"
+PREFIX = "program:"
 
 
 class Actor(Protocol):
@@ -44,8 +44,8 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
     Raises:
         InputError: no such actor, or it was made for another cell.
     """
-    if reference.startswith(_PREFIX):
-        return _program(reference.removeprefix(_PREFIX), cell)
+    if reference.startswith(PREFIX):
+        return _named_program(reference.removeprefix(PREFIX), cell)
     folder = Path(reference)
     if (folder / "manifest.json").is_file():
         from robocell_controller.bundle import load_bundle
@@ -57,8 +57,19 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
 
         _check_meaning(cell_config(folder), cell, folder)
         return _ModelActor(_fitting(load_model(folder), folder))
-    names = ", ".join(_PREFIX + name for name in PROGRAMS)
+    names = ", ".join(PREFIX + name for name in PROGRAMS)
     raise InputError(reference, "neither run.json nor manifest.json", f"a run, a bundle, or one of {names}")
+
+
+def program_actor(name: str, config: ProgramConfig, cell: CellConfig) -> Actor:
+    """The program ``name``, one of :data:`PROGRAMS`, with the numbers of ``config``."""
+    law = PickPlaceProgram(config, cell.motion, cell.rates, cell.load_robot().gripper)
+    if name == "oracle":
+        return _ProgramActor(lambda env: law.act(true_view(env.view, env.plant)))
+    if name == "rigid":
+        rigid = RigidProgram(law, *nominal_poses(simulation_config(cell)))
+        return _ProgramActor(lambda env: rigid.act(env.view))
+    return _ProgramActor(lambda env: law.act(env.view))
 
 
 class _ProgramActor:
@@ -94,16 +105,10 @@ class _ModelActor:
         return action.astype(np.float32)
 
 
-def _program(name: str, cell: CellConfig) -> Actor:
+def _named_program(name: str, cell: CellConfig) -> Actor:
     if name not in PROGRAMS:
-        raise InputError(_PREFIX + name, "no such program", f"one of {', '.join(PROGRAMS)}")
-    law = PickPlaceProgram(load_program_config(name), cell.motion, cell.rates, cell.load_robot().gripper)
-    if name == "oracle":
-        return _ProgramActor(lambda env: law.act(true_view(env.view, env.plant)))
-    if name == "rigid":
-        rigid = RigidProgram(law, *nominal_poses(simulation_config(cell)))
-        return _ProgramActor(lambda env: rigid.act(env.view))
-    return _ProgramActor(lambda env: law.act(env.view))
+        raise InputError(PREFIX + name, "no such program", f"one of {', '.join(PROGRAMS)}")
+    return program_actor(name, load_program_config(name), cell)
 
 
 def _check_meaning(trained: CellConfig, cell: CellConfig, folder: Path) -> None:

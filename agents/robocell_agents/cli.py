@@ -1,4 +1,4 @@
-"""The commands of training and proof: train, evaluate, compare, export, bench, demo, results."""
+"""The commands of training and proof: train, tune, evaluate, compare, export, bench, demo, results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
-    for command in (train, evaluate, compare, export, demo, results):
+    for command in (train, tune, evaluate, compare, export, demo, results):
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer or a floor in the same run.")
     bench.command("env")(bench_env)
@@ -33,6 +33,28 @@ def train(
     from robocell_agents.train import train as run_training
 
     raise typer.Exit(run_training(config, seed, out, resume))
+
+
+def tune(
+    program: Annotated[str, typer.Argument(help="program:guided or program:oracle.")],
+    trials: Annotated[int, typer.Option(min=1, help="Trials of the whole study; a second call goes on.")] = 300,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each trial.")] = 60,
+    out: Annotated[Path | None, typer.Option(help="YAML of the tuned program.  [default: configs/programs]")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="All trials.  [default: results/tuning]")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
+) -> None:
+    """Search a program's numbers on tuning seeds of nominal production; success counts before pace."""
+    from robocell_agents.tables import tuning_table
+    from robocell_agents.tune import Search, program_name
+    from robocell_agents.tune import tune as search
+
+    name = program_name(program)
+    yaml_file = out or Path("configs/programs") / f"{name}.yaml"
+    document = search(
+        Search(name, trials, episodes, yaml_file, json_file or Path(f"results/tuning/{name}.json"), workers)
+    )
+    Console().print(tuning_table(document))
+    Console(stderr=True).print(f"the best is in {yaml_file}")
 
 
 def evaluate(

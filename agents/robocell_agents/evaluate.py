@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import multiprocessing
 import sys
 import time
 from collections import Counter
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,11 @@ import numpy as np
 
 from robocell_agents import provenance
 from robocell_agents.actors import Actor, load_actor
-from robocell_agents.files import write_text
+from robocell_agents.files import json_with_rows, write_text
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.statistics import median_and_p95
 from robocell_agents.suites import load_suite
-from robocell_agents.workers import ignore_interrupts
+from robocell_agents.workers import worker_pool
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
@@ -89,10 +87,7 @@ def metrics(rows: list[Row]) -> dict[str, Any]:
 
 def write_evaluation(path: Path, document: dict[str, Any]) -> None:
     """Writes the document with one line for each episode, so that a difference of two files can be read."""
-    mark = "episode rows"
-    text = json.dumps({**document, "episodes": mark}, indent=2, ensure_ascii=False, allow_nan=False)
-    rows = ",\n".join("    " + json.dumps(row) for row in document["episodes"])
-    write_text(path, text.replace(json.dumps(mark), f"[\n{rows}\n  ]") + "\n")
+    write_text(path, json_with_rows(document, "episodes"))
 
 
 def play(env: PickPlaceEnv, actor: Actor, seed: int) -> Row:
@@ -115,8 +110,7 @@ def _play_all(
     policy: str, cell: CellConfig, conditions: dict[str, CellConfig], seeds: list[int], workers: int
 ) -> list[Row]:
     chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
-    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, context, initializer=ignore_interrupts) as pool:
+    with worker_pool(workers) as pool:
         jobs = [
             pool.submit(_play_chunk, policy, cell.model_dump_json(), name, changed.model_dump_json(), chunk)
             for name, changed in conditions.items()
@@ -139,12 +133,13 @@ def _show(name: str, jobs: list[Future[list[Row]]], total: int) -> None:
 
 
 def _play_chunk(policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]) -> list[Row]:
-    env, actor = _env(changed_json), _actor(policy, cell_json)
+    env, actor = worker_env(changed_json), _actor(policy, cell_json)
     return [{"condition": condition, **play(env, actor, seed)} for seed in seeds]
 
 
 @cache
-def _env(cell_json: str) -> PickPlaceEnv:
+def worker_env(cell_json: str) -> PickPlaceEnv:
+    """This process's environment of a cell given as JSON, made once."""
     return PickPlaceEnv(CellConfig.model_validate_json(cell_json))
 
 

@@ -34,6 +34,14 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def json_with_rows(content: dict[str, Any], key: str) -> str:
+    """``content`` as JSON text, with one line for each of the rows in ``content[key]``."""
+    mark = f"rows of {key}"
+    text = json.dumps({**content, key: mark}, indent=2, ensure_ascii=False, allow_nan=False)
+    rows = ",\n".join("    " + json.dumps(row, allow_nan=False) for row in content[key])
+    return text.replace(json.dumps(mark), f"[\n{rows}\n  ]") + "\n"
+
+
 def read_json(path: Path, what: str) -> dict[str, Any]:
     """The object in a JSON file; ``what`` says in errors which file was expected.
 

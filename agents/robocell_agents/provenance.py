@@ -23,6 +23,7 @@ _PACKAGES = (
     "torch",
     "onnx",
     "onnxruntime",
+    "optuna",
 )
 
 

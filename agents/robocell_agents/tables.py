@@ -8,10 +8,12 @@ from rich.table import Table
 
 COLUMNS = ("success", "95 % interval", "median cycle", "p95", "parts/h", "drops", "error, median", "J/part", "failures")
 
+_FINALS = ("cost", "success", "mean cycle", "force, p95")
+
 
 def evaluation_table(document: dict[str, Any]) -> Table:
     """An evaluation: one row for each condition, and one over all where there are several."""
-    table = _table(f"{document['policy']} on suite {document['suite']['name']}", "condition")
+    table = _table(f"{document['policy']} on suite {document['suite']['name']}", "condition", COLUMNS)
     conditions = document.get("conditions", {})
     for name, metrics in {**conditions, "all" if conditions else "nominal": document}.items():
         table.add_row(name, *metric_cells(metrics))
@@ -20,7 +22,7 @@ def evaluation_table(document: dict[str, Any]) -> Table:
 
 def comparison_of_policies(title: str, documents: list[dict[str, Any]]) -> Table:
     """Several policies, one row each, by the figures over all their episodes."""
-    table = _table(title, "policy")
+    table = _table(title, "policy", COLUMNS)
     for document in documents:
         table.add_row(document["policy"], *metric_cells(document))
     return table
@@ -42,6 +44,20 @@ def metric_cells(metrics: dict[str, Any]) -> list[str]:
     ]
 
 
+def tuning_table(document: dict[str, Any]) -> Table:
+    """The finalists of a search, the winner first."""
+    table = _table(f"{document['program']}: the best trials on other seeds", "trial", _FINALS)
+    for row in sorted(document["finalists"], key=lambda row: float(row["cost_s"])):
+        table.add_row(
+            f"{row['trial']}{' (before)' if row['trial'] == 0 else ''}",
+            _number(row["cost_s"], 1.0, "s", 3),
+            f"{100 * row['success']:.1f} % (n={row['episodes']})",
+            _number(row["cycle_time_s"], 1.0, "s", 3),
+            _number(row["peak_force_n"]["p95"], 1.0, "N", 0),
+        )
+    return table
+
+
 def bench_table(document: dict[str, Any]) -> Table:
     """Speeds side by side."""
     table = Table("", "simulated s per CPU s", "steps per CPU s", "our cell against it", title="robocell bench env")
@@ -55,10 +71,10 @@ def bench_table(document: dict[str, Any]) -> Table:
     return table
 
 
-def _table(title: str, first: str) -> Table:
+def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title)
     table.add_column(first)
-    for column in COLUMNS:
+    for column in columns:
         table.add_column(column, justify="left" if column == "failures" else "right")
     return table
 

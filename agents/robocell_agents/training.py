@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from robocell_agents.replay import fill_replay_buffer
 from robocell_agents.seeds import RANGE, episode_seeds
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.validation import Score, validate
-from robocell_agents.workers import ignore_interrupts
+from robocell_agents.workers import worker_pool
 from robocell_controller.cell import CellConfig
 
 _WORKERS = 2
@@ -48,8 +46,7 @@ class Training:
         self._stage: Stage | None = None
         self._spent = 0.0
         self._started = time.monotonic()
-        context = multiprocessing.get_context("forkserver")
-        self._pool = ProcessPoolExecutor(_WORKERS, context, initializer=ignore_interrupts)
+        self._pool = worker_pool(_WORKERS)
 
     @property
     def wall_s(self) -> float:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """A pool of ``workers`` fresh processes that leave Ctrl-C to their parent; use it as a context manager."""
+    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    return ProcessPoolExecutor(workers, context, initializer=ignore_interrupts)
 
 
 def ignore_interrupts() -> None:
