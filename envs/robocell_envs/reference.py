@@ -91,7 +91,7 @@ class Load:
 
 
 def draw_load(cell: CellConfig, seed: int, feasible: bool) -> Load:
-    """A seeded part of 20 to 800 g; the grip's friction bears 2.5 to 5 times its load, or a third to two thirds of it."""
+    """A seeded part of 20 to 800 g in a grip that bears 2.5 to 5 times its load, or a third to two thirds of it."""
     stream = np.random.default_rng(seed)
     gripper = cell.load_robot().gripper
     width, friction, mass = stream.uniform(0.025, 0.05), stream.uniform(0.2, 1.0), np.exp(stream.uniform(*_LOG_MASS))
