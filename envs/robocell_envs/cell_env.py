@@ -45,7 +45,10 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     25    gripper_effort            N    70        ±3
     26    holding                   1    1         ±3     something is between the pads
     27    part_age                  s    0.2       ±3     time since the tracked pose was taken
-    28    gripper_command           1    1         ±3     opening, or minus the share of force, in force
+    28-29 part_velocity             m/s  0.3       ±3     x, y: of the belt under it, or of the hand that holds it
+    30    part_crush_force          N    70        ±3     from the recipe, ±30 %
+    31    lift_force                N    5         ±3     load on the hand, from the joint torques
+    32    gripper_command           1    1         ±3     opening, or minus the share of force, in force
     ===== ========================= ==== ========= ====== =============================================
 
     **Action** (``Box`` [-1, 1], float32):
@@ -59,8 +62,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ===== ======== ============================================================================
 
     **Success**: the part lies in the slot within the task's tolerances, at rest, released, the hand clear of it.
-    **Episode end**: terminated at success, at a collision (the open hand strikes the part from above), or when the part
-    falls from the table; truncated at the time limit.
+    **Episode end**: terminated at success, at a collision (the open hand strikes the part from above), when the part is
+    crushed or falls from the table; truncated at the time limit.
     **Randomised**: part pose, size, mass, friction, colour; slot pose; start pose; sensor noise (cell config).
     **Reward**: sum of ``info["reward_terms"]``, see ``robocell_envs.tasks.pick_place``.
 

@@ -42,7 +42,7 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
     ============= ===== ==== ==============================================================
     key           shape unit meaning
     ============= ===== ==== ==============================================================
-    observation   [29]  1    observation of ``PickPlaceEnv``
+    observation   [33]  1    observation of ``PickPlaceEnv``
     achieved_goal [3]   m    part centre as the sensors tell it, frame ``base``
     desired_goal  [3]   m    where the part's centre belongs, frame ``base``
     ============= ===== ==== ==============================================================

@@ -20,7 +20,7 @@ from robocell_controller.kinematics import TcpPose
 from robocell_controller.motion import gripper_action
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import Action, PickPlaceEnv
-from robocell_envs.scenario import Part, draw
+from robocell_envs.scenario import draw
 
 _REFERENCE_HZ = 1000
 _REFERENCE_ITERATIONS = 200
@@ -123,7 +123,15 @@ def hold(env: PickPlaceEnv, seed: int, load: Load, seconds: float) -> float:
 
 def _load_part(env: PickPlaceEnv, seed: int, load: Load) -> None:
     scenario = draw(env.plant.config, seed)
-    part = Part(load.width, 0.04, load.mass, load.friction, scenario.part.colour)
+    part = replace(
+        scenario.part,
+        kind="box",
+        width=load.width,
+        height=0.04,
+        mass=load.mass,
+        friction=load.friction,
+        crush_force=np.inf,
+    )
     position = np.array([*scenario.part_position[:2], part.height / 2])
     env.begin(replace(scenario, part=part, part_position=position))
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 
 import numpy as np
 
 from robocell_controller.contract import Array
+from robocell_envs.parts import Part, draw_part
 from robocell_envs.simulation_config import PoseConfig, SimulationConfig
 
 TRAY_HEIGHT = 0.005  # m, thickness of the tray's floor
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A box of square section: width, height (m), mass (kg), friction against rubber, colour (red, green, blue)."""
-
-    width: float
-    height: float
-    mass: float
-    friction: float
-    colour: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,7 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
     part_stream, pose_stream, slot_stream, start_stream, sensor_stream = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
     )
-    part = _part(config, part_stream)
+    part = draw_part(config.part, part_stream)
     x, y, part_yaw = _pose(config.part_pose, pose_stream)
     slot_x, slot_y, slot_yaw = _pose(config.slot_pose, slot_stream)
     start = config.start
@@ -88,16 +77,6 @@ def nominal_poses(config: SimulationConfig) -> tuple[Array, Array]:
         x, y, yaw = (float(np.mean(bounds)) for bounds in (pose.x_m, pose.y_m, pose.yaw_rad))
         taught.append(np.array([x, y, bottom + height / 2, yaw]))
     return taught[0], taught[1]
-
-
-def _part(config: SimulationConfig, stream: np.random.Generator) -> Part:
-    ranges = config.part
-    width, height, density, friction = (
-        stream.uniform(low, high)
-        for low, high in (ranges.width_m, ranges.height_m, ranges.density_kg_m3, ranges.friction)
-    )
-    red, green, blue = hsv_to_rgb(stream.random(), stream.uniform(0.65, 0.85), stream.uniform(0.75, 0.95))
-    return Part(width, height, density * width**2 * height, friction, (red, green, blue))
 
 
 def _pose(config: PoseConfig, stream: np.random.Generator) -> tuple[float, float, float]:

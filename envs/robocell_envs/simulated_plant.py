@@ -85,7 +85,7 @@ class SimulatedPlant:
             part_position=tracked[:3],
             part_yaw=float(tracked[3]),
             part_age=age,
-            part_size=np.array([scenario.part.width, scenario.part.height]),
+            part=scenario.part.info,
             slot_position=scenario.slot_position,
             slot_yaw=scenario.slot_yaw,
             cycle=self._cycle,
@@ -106,7 +106,7 @@ class SimulatedPlant:
             self._sense()
 
     def outcome(self) -> str | None:
-        """``"placed"``, ``"off_table"``, ``"collision"``, or None while the cycle is open."""
+        """``"placed"``, ``"crushed"``, ``"off_table"``, ``"collision"``, or None while the cycle is open."""
         return task.outcome(self.config.task, self.now)
 
     def failure(self) -> str:

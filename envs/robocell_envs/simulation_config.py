@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Len, Lt
@@ -26,12 +26,14 @@ PositiveRange = Annotated[list[Positive], Len(2, 2), AfterValidator(_ordered)]
 
 
 class PartConfig(Config):
-    """Ranges that each part is drawn from, uniformly."""
+    """Kinds and ranges that each part is drawn from, uniformly. The recipe knows the crush force to ±30 %."""
 
+    kinds: Annotated[list[Literal["box", "cylinder", "prism"]], Len(1)]
     width_m: PositiveRange
     height_m: PositiveRange
     density_kg_m3: PositiveRange
     friction: PositiveRange
+    crush_force_n: PositiveRange
 
 
 class PoseConfig(Config):

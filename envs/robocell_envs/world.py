@@ -15,6 +15,7 @@ from robocell_controller.contract import Array
 from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import RobotConfig
 from robocell_envs.bullet import BulletClient, connect, pybullet
+from robocell_envs.parts import collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_HEIGHT, Scenario
 from robocell_envs.simulation_config import SolverConfig
@@ -217,8 +218,7 @@ class World:
 
     def _add_part(self, scenario: Scenario) -> int:
         part = scenario.part
-        half = [part.width / 2, part.width / 2, part.height / 2]
-        shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+        shape = collision_shape(self.client, part)
         turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.part_yaw])
         place = scenario.part_position.tolist()
         # Maximal coordinates: a plain rigid body, which costs less than a multibody without joints.

@@ -28,6 +28,7 @@ PLACED = Measures(
     clear=0.05,
     off_table=False,
     impact=0.0,
+    crushed=False,
 )
 IN_HAND = replace(PLACED, held=True, raised=True, clear=-0.02, error=(0.1, 0.0, 0.1))
 
@@ -92,6 +93,7 @@ def test_a_cycle_ends_placed_fallen_or_in_a_collision():
     assert task.outcome(TASK, IN_HAND) is None
     assert task.outcome(TASK, replace(PLACED, off_table=True)) == "off_table"
     assert task.outcome(TASK, replace(PLACED, impact=1.01 * TASK.impact_limit_n)) == "collision"
+    assert task.outcome(TASK, replace(IN_HAND, crushed=True)) == "crushed"
 
 
 def test_dropped_is_losing_a_part_in_the_air():

@@ -13,7 +13,7 @@ from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import RewardConfig, TaskConfig
 from robocell_envs.world import Truth
 
-PLACED, OFF_TABLE, COLLISION = "placed", "off_table", "collision"
+PLACED, OFF_TABLE, COLLISION, CRUSHED = "placed", "off_table", "collision", "crushed"
 _FALLEN = -0.02  # m, height of the part's centre
 _SEATED = 0.005  # m, greatest height error of a part that lies in the slot
 _RAISED = 0.01  # m over its support: counts as lifted
@@ -35,6 +35,7 @@ class Measures:
         clear: height of the TCP over the part's top, m.
         off_table: the part has fallen from the table.
         impact: N, with which the open hand has struck the part from above.
+        crushed: a finger presses harder on the part than it bears.
     """
 
     reach: float
@@ -47,6 +48,7 @@ class Measures:
     clear: float
     off_table: bool
     impact: float
+    crushed: bool
 
     @property
     def distance(self) -> float:
@@ -68,7 +70,7 @@ def place_position(scenario: Scenario) -> Array:
 def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
     """Measures of the true state; ``tcp_position`` [3] m."""
     height = scenario.part.height
-    yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw) - scenario.slot_yaw
+    yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw, scenario.part.info.symmetry) - scenario.slot_yaw
     position, tcp, place = (vector.tolist() for vector in (truth.part_position, tcp_position, place_position(scenario)))
     return Measures(
         reach=math.dist(position, tcp),
@@ -81,6 +83,7 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
         clear=tcp[2] - position[2] - height / 2,
         off_table=position[2] < _FALLEN,
         impact=truth.impact,
+        crushed=truth.part_force > scenario.part.crush_force,
     )
 
 
@@ -109,6 +112,8 @@ def outcome(config: TaskConfig, now: Measures) -> str | None:
     """How the cycle has just ended, or None while it is open."""
     if now.impact > config.impact_limit_n:
         return COLLISION
+    if now.crushed:
+        return CRUSHED
     if now.off_table:
         return OFF_TABLE
     return PLACED if success(config, now) else None
