@@ -38,7 +38,7 @@ class View:
         gripper_width: m.
         gripper_speed: m/s, rate of the width.
         gripper_effort: N.
-        lift_force: upward force on the hand's load beyond the arm's own weight and inertia, N, from the joint torques.
+        lift_force: upward force on what is held, N, from the joint torques; 0 if nothing is.
         holding: something is between the pads.
         part_age: s since the tracked pose was taken.
         gripper_command: last gripper command, see ``JointCommand``.
@@ -120,11 +120,14 @@ class Estimator:
             gripper_width=state.gripper_width,
             gripper_speed=gripper_speed,
             gripper_effort=state.gripper_effort,
-            lift_force=self._kinematics.lift_force(jacobian, state.q, state.dq, setpoint.ddq, state.tau),
+            lift_force=self._lift_force(state, setpoint, jacobian) if holding else 0.0,
             holding=holding,
             part_age=state.part_age,
             gripper_command=gripper_command,
         )
+
+    def _lift_force(self, state: CellState, setpoint: Setpoint, jacobian: Array) -> float:
+        return self._kinematics.lift_force(jacobian, state.q, state.dq, setpoint.ddq, state.tau)
 
     def _part(
         self, state: CellState, tcp: TcpPose, carried: Array | None, belt_speed: float

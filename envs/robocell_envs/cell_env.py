@@ -47,7 +47,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     27    part_age                  s    0.2       ±3     time since the tracked pose was taken
     28-29 part_velocity             m/s  0.3       ±3     x, y: of the belt under it, or of the hand that holds it
     30    part_crush_force          N    70        ±3     from the recipe, ±30 %
-    31    lift_force                N    5         ±3     load on the hand, from the joint torques
+    31    lift_force                N    5         ±3     on what is held, from the joint torques
     32    gripper_command           1    1         ±3     opening, or minus the share of force, in force
     ===== ========================= ==== ========= ====== =============================================
 
