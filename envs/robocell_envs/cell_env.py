@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robocell_controller.cell import CellConfig
+from robocell_controller.clock import FreeRunningClock
 from robocell_controller.config import load
 from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.estimator import View
@@ -17,6 +18,7 @@ from robocell_envs.rendering import render
 from robocell_envs.scenario import Scenario, draw
 from robocell_envs.simulated_plant import SimulatedPlant
 from robocell_envs.tasks import pick_place as task
+from robocell_envs.window import viewed
 
 Observation = npt.NDArray[np.float32]
 Action = npt.NDArray[np.float32]
@@ -71,7 +73,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - declared so by Gymnasium
-        "render_modes": ["rgb_array"],
+        "render_modes": ["rgb_array", "human"],
         "render_fps": 25,
     }
 
@@ -80,11 +82,16 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
 
         Args:
             cell: a config, or the name or file of one.
-            render_mode: ``"rgb_array"`` or None.
+            render_mode: ``"rgb_array"``, ``"human"`` (a window, in real time) or None.
+
+        Raises:
+            InputError: bad cell, or no display for a window.
         """
         self.cell = load(CellConfig, "cells", cell) if isinstance(cell, str) else cell
         self.render_mode = render_mode
-        self.plant = SimulatedPlant(self.cell, visual=render_mode is not None)
+        human = render_mode == "human"
+        self.plant = SimulatedPlant(self.cell, visual=render_mode is not None, window=human)
+        self._clock = viewed(self.plant.world.client, self.cell.rates.policy_hz) if human else FreeRunningClock()
         self.path = self.cell.control_path()
         self.observation_space = gymnasium.spaces.Box(-BOUNDS, BOUNDS, dtype=np.float32)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), dtype=np.float32)
@@ -111,6 +118,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         verdict = self.path.command(action)
         before = self.plant.now
         self.plant.play(verdict.segment)
+        self._clock.wait()
         self._steps += 1
         outcome = self.plant.outcome()
         placed = outcome == task.PLACED
@@ -123,8 +131,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         return self._observe(), float(sum(terms.values())), outcome is not None, truncated, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """A picture of the cell, uint8 [height, width, 3]."""
-        return render(self.plant.world) if self.render_mode else None
+        """A picture of the cell, uint8 [height, width, 3]; None if the cell is in a window or not to be seen."""
+        return render(self.plant.world) if self.render_mode == "rgb_array" else None
 
     def random_state(self) -> dict[str, Any]:
         """State of the stream that resets draw from, as JSON."""

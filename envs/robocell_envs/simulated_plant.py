@@ -32,18 +32,19 @@ class CycleRecord:
 class SimulatedPlant:
     """A plant for one cell config. Parts come from ``seeds`` one after another, or by :meth:`load`."""
 
-    def __init__(self, cell: CellConfig, seed: int = 0, visual: bool = False) -> None:
+    def __init__(self, cell: CellConfig, seed: int = 0, visual: bool = False, window: bool = False) -> None:
         """Starts a simulator; nothing is on the table before :meth:`present` or :meth:`load`.
 
         Args:
             cell: the cell's config.
             seed: seed of the sequence of parts that :meth:`present` draws.
             visual: load visual shapes for rendering (slower resets, same physics).
+            window: show the world in a window, see :mod:`robocell_envs.window`.
         """
         self.config = simulation_config(cell)
         self._cell = cell
         robot = cell.load_robot()
-        self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual)
+        self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual, window)
         self._kinematics = Kinematics(robot)
         self._parts = np.random.default_rng(seed)
         self._tick = cell.rates.tick

@@ -14,11 +14,12 @@ import numpy as np
 from robocell_controller.contract import Array
 from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import RobotConfig
-from robocell_envs.bullet import BulletClient, connect, pybullet
+from robocell_envs.bullet import BulletClient, connect, pybullet, quiet
 from robocell_envs.parts import collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_HEIGHT, Scenario
 from robocell_envs.simulation_config import SolverConfig
+from robocell_envs.window import connect_window
 
 _JOINTS = ARM_JOINTS + FINGER_JOINTS
 _GRAVITY = -9.81  # m/s²
@@ -78,9 +79,10 @@ class World:
         table_friction: float,
         solver_iterations: SolverConfig,
         visual: bool = False,
+        window: bool = False,
     ) -> None:
         """Starts an empty client; :meth:`build` fills it."""
-        self.client = connect()
+        self.client = connect_window() if window else connect()
         # Bound once: the client looks every function up anew at each call, which costs as much as a short call itself.
         self._drive_joints = self.client.setJointMotorControlArray
         self._step_physics = self.client.stepSimulation
@@ -101,7 +103,8 @@ class World:
     def close(self) -> None:
         """Frees the client; may be called twice."""
         if self.client.isConnected():
-            self.client.disconnect()
+            with quiet():
+                self.client.disconnect()
 
     def build(self, scenario: Scenario, q: Array, dq: Array, gripper_width: float) -> None:
         """Clears the world and sets it up anew.
