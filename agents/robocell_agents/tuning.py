@@ -29,18 +29,19 @@ Ranges = dict[str, tuple[float, float]]
 def search_ranges(motion: MotionConfig) -> Ranges:
     """Lower and upper end of each number of a program; all are scales, so they are searched logarithmically."""
     return {
-        "speed_m_s": (0.4, motion.tcp_speed_m_s),
-        "braking_m_s2": (1.0, 8.0),  # the joints' accelerations give a TCP half a metre out 4 to 8 m/s²
+        "speed_m_s": (0.5, motion.tcp_speed_m_s),
+        "braking_m_s2": (1.5, 8.0),  # the joints' accelerations give a TCP half a metre out 4 to 8 m/s²
+        "acceleration_m_s2": (2.0, 12.0),
         "yaw_rate_rad_s": (0.8, motion.yaw_rate_rad_s),
+        "yaw_gain_per_s": (2.0, 12.0),  # 25 would turn all the way within a policy period
         "hover_m": (0.01, 0.06),  # the tray's floor is 5 mm high
         "cone_slope": (0.8, 6.0),
         "grasp_tolerance_m": (0.002, 0.012),  # the pads are 14 to 18 mm wide and high
         "place_tolerance_m": (0.001, 0.008),  # the task's is 10 mm
         "place_press_m": (0.0002, 0.006),
-        "yaw_tolerance_rad": (0.02, 0.2),  # the task's is 0.15 rad
-        "preshape_m": (0.003, 0.025),  # a part of 50 mm leaves 30 mm of the stroke
+        "preshape_m": (0.006, 0.025),  # a part of 50 mm leaves 30 mm of the stroke
         "release_m": (0.002, 0.02),
-        "grip_share": (0.15, 1.0),  # the gripper's least force is a seventh of its greatest
+        "grip_share": (0.15, 0.8),  # the gripper's least force is a seventh of its greatest
         "retreat_m": (0.05, 0.4),
     }
 

@@ -6,6 +6,7 @@ All three share one pick-and-place law and differ in what they see and in their 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Annotated, Protocol
 
@@ -33,7 +34,8 @@ class ProgramConfig(Config):
     grasp_tolerance_m: Positive
     place_tolerance_m: Positive
     place_press_m: Positive
-    yaw_tolerance_rad: Positive
+    yaw_gain_per_s: Positive
+    acceleration_m_s2: Positive
     preshape_m: Positive
     release_m: Positive
     grip_share: Annotated[float, Gt(0), Interval(le=1)]
@@ -74,12 +76,14 @@ class PickPlaceProgram:
         grasp = view.part_position + np.array([0.0, 0.0, max(_GRASP_HEIGHT, height / 2 - 0.02)])
         offset = grasp - view.tcp_position
         turn = view.part_yaw - view.tcp_yaw
-        sideways = float(np.hypot(offset[0], offset[1])) + 0.02 * max(0.0, abs(turn) - config.yaw_tolerance_rad)
+        # What a pad lacks to go down beside the part: the hand is off it, turned against it, or not open yet.
+        sideways = float(np.hypot(offset[0], offset[1])) + 0.5 * width * abs(turn)
+        closed = max(0.0, width + config.preshape_m - view.gripper_width) / 2
         closing = view.gripper_command < 0.0  # once begun, go through with it: no dithering at the tolerance
         tolerance = config.grasp_tolerance_m * (2.0 if closing else 1.0)
         if sideways < tolerance and abs(offset[2]) < tolerance:
             return self._action(view, offset, turn, self._grip(view))
-        climb = config.cone_slope * max(0.0, sideways - config.grasp_tolerance_m)
+        climb = config.cone_slope * max(0.0, sideways + closed - config.grasp_tolerance_m)
         offset[2] += min(climb, height / 2 + config.hover_m)
         return self._action(view, offset, turn, self._opening(width + config.preshape_m))
 
@@ -125,8 +129,15 @@ class PickPlaceProgram:
         ahead = offset - 0.5 * self._period * view.tcp_velocity
         distance = float(np.linalg.norm(ahead))
         speed = min(self._config.speed_m_s, np.sqrt(2 * self._config.braking_m_s2 * distance), distance / self._period)
-        velocity = ahead * (speed / max(distance, 1e-9)) / self._tcp_speed
-        rate = np.clip(turn / self._period, -self._config.yaw_rate_rad_s, self._config.yaw_rate_rad_s)
+        velocity = ahead * (speed / max(distance, 1e-9))
+        change = velocity - view.tcp_velocity
+        # The joints change speed in step: a sudden way down would keep the hand from braking over the part.
+        most = self._config.acceleration_m_s2 * self._period
+        least = 0.25 * most
+        spare = max(least, math.sqrt(max(0.0, most * most - change[0] ** 2 - change[1] ** 2)))
+        velocity[2] = view.tcp_velocity[2] + min(max(change[2], -spare), spare)
+        velocity /= self._tcp_speed
+        rate = np.clip(self._config.yaw_gain_per_s * turn, -self._config.yaw_rate_rad_s, self._config.yaw_rate_rad_s)
         action: Array = np.clip(np.array([*velocity, rate / self._yaw_rate, gripper]), -1.0, 1.0)
         return action
 
