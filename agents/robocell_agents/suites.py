@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from annotated_types import Len
 
 from robocell_controller.cell import CellConfig
-from robocell_controller.config import Config, load, locate, merged, parse, read_yaml
+from robocell_controller.config import Config, load, locate, merged, parse, read_config
 from robocell_controller.errors import InputError
 from robocell_envs.simulation_config import SimulationConfig
 
@@ -62,7 +62,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
     """
     path = locate(_KIND, name_or_path)
     config = load(SuiteConfig, _KIND, path)
-    content = read_yaml(locate("cells", config.cell))
+    content = read_config("cells", locate("cells", config.cell))
     cell = parse(CellConfig, content, locate("cells", config.cell))
     conditions = {
         name: _changed(content, changes, f"{path}: conditions.{name}") for name, changes in config.conditions.items()

@@ -59,6 +59,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_config(kind: str, path: Path) -> dict[str, Any]:
+    """The mapping in a config file, laid over the one of the same kind that its key ``extends`` names, if it does.
+
+    Raises:
+        InputError: this file or one that it extends can't be read, or extends itself.
+    """
+    content, chain = read_yaml(path), [path]
+    while "extends" in content:
+        parent = locate(kind, str(content.pop("extends")))
+        if parent in chain:
+            raise InputError(f"{path}: extends", f"{parent} again", "a file that does not extend this one")
+        chain.append(parent)
+        content = merged(read_yaml(parent), content)
+    return content
+
+
 def parse(schema: type[C], content: dict[str, Any], source: str | Path) -> C:
     """Checks a mapping against a schema.
 
@@ -81,7 +97,7 @@ def parse(schema: type[C], content: dict[str, Any], source: str | Path) -> C:
 def load(schema: type[C], kind: str, name_or_path: str | Path) -> C:
     """Finds, reads and checks one config file."""
     path = locate(kind, name_or_path)
-    return parse(schema, read_yaml(path), path)
+    return parse(schema, read_config(kind, path), path)
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from robocell_controller.estimator import View
 from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
+_AT_REST = np.zeros(3)
 _BEARABLE = 0.65  # share of the told crush force that a careful grip uses
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
@@ -56,6 +57,7 @@ class PickPlaceProgram:
         """Takes its tuning from ``config`` and the meaning of an action from the others."""
         self._config = config
         self._period = rates.tick * rates.ticks
+        self._lower, self._upper = np.array(motion.workspace_lower_m), np.array(motion.workspace_upper_m)
         self._tcp_speed = motion.tcp_speed_m_s
         self._yaw_rate = motion.yaw_rate_rad_s
         self._stroke = gripper.stroke_m
@@ -74,18 +76,21 @@ class PickPlaceProgram:
         config = self._config
         width, height = view.part.width, view.part.height
         grasp = view.part_position + np.array([0.0, 0.0, max(_GRASP_HEIGHT, height / 2 - 0.02)])
-        offset = grasp - view.tcp_position
+        aim = np.minimum(np.maximum(grasp, self._lower), self._upper)
+        within_reach = bool((aim == grasp).all())
+        offset, target = aim - view.tcp_position, view.part_velocity if within_reach else _AT_REST
         turn = view.part_yaw - view.tcp_yaw
         # What a pad lacks to go down beside the part: the hand is off it, turned against it, or not open yet.
-        sideways = float(np.hypot(offset[0], offset[1])) + 0.5 * width * abs(turn)
+        sideways = math.dist(grasp[:2], view.tcp_position[:2]) + 0.5 * width * abs(turn)
         closed = max(0.0, width + config.preshape_m - view.gripper_width) / 2
         closing = view.gripper_command < 0.0  # once begun, go through with it: no dithering at the tolerance
         tolerance = config.grasp_tolerance_m * (2.0 if closing else 1.0)
         if sideways < tolerance and abs(offset[2]) < tolerance:
-            return self._action(view, offset, turn, self._grip(view))
+            return self._action(view, offset, turn, self._grip(view), target)
+        hover = height / 2 + config.hover_m
         climb = config.cone_slope * max(0.0, sideways + closed - config.grasp_tolerance_m)
-        offset[2] += min(climb, height / 2 + config.hover_m)
-        return self._action(view, offset, turn, self._opening(width + config.preshape_m))
+        offset[2] += min(climb, hover) if within_reach else hover
+        return self._action(view, offset, turn, self._opening(width + config.preshape_m), target)
 
     def _carry(self, view: View) -> Array:
         """Up, over and down to the place along an inverted cone; release when there."""
@@ -121,15 +126,15 @@ class PickPlaceProgram:
     def _opening(self, width: float) -> float:
         return float(np.clip(width / self._stroke, 0.0, 1.0))
 
-    def _action(self, view: View, offset: Array, turn: float, gripper: float) -> Array:
-        """Towards ``offset`` [3] m at a speed from which braking stops there.
+    def _action(self, view: View, offset: Array, turn: float, gripper: float, target: Array = _AT_REST) -> Array:
+        """Towards ``offset`` [3] m at a speed from which braking stops there, or goes on at ``target`` [3] m/s.
 
         The arm goes on at its present speed while it changes to the new one: half a period of it is spoken for.
         """
-        ahead = offset - 0.5 * self._period * view.tcp_velocity
+        ahead = offset - 0.5 * self._period * (view.tcp_velocity - target)
         distance = float(np.linalg.norm(ahead))
         speed = min(self._config.speed_m_s, np.sqrt(2 * self._config.braking_m_s2 * distance), distance / self._period)
-        velocity = ahead * (speed / max(distance, 1e-9))
+        velocity = target + ahead * (speed / max(distance, 1e-9))
         change = velocity - view.tcp_velocity
         # The joints change speed in step: a sudden way down would keep the hand from braking over the part.
         most = self._config.acceleration_m_s2 * self._period

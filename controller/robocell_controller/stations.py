@@ -29,14 +29,17 @@ class BeltConfig(Config):
         """Unit vector of the belt's motion, [3]."""
         return np.array([math.cos(self.direction_rad), math.sin(self.direction_rad), 0.0])
 
-    def coordinates(self, position: Array) -> tuple[float, float, float]:
-        """Along the belt, across it and over its top, from its centre, m, of a position [3] m."""
-        x, y, z = (here - there for here, there in zip(position.tolist(), self.centre_m, strict=True))
+    def coordinates(self, position: Array) -> tuple[float, float]:
+        """Along the belt and across it, from its centre, m, of a position [3] m."""
+        x, y = float(position[0]) - self.centre_m[0], float(position[1]) - self.centre_m[1]
         along_x, along_y, _ = self.direction.tolist()
-        return x * along_x + y * along_y, y * along_x - x * along_y, z
+        return x * along_x + y * along_y, y * along_x - x * along_y
+
+    def spans(self, position: Array) -> bool:
+        """Whether the belt lies under a position [3] m."""
+        along, across = self.coordinates(position)
+        return abs(along) < self.length_m / 2 and abs(across) < self.width_m / 2
 
     def carries(self, position: Array, height: float) -> bool:
         """Whether a part of ``height`` m with its centre at ``position`` [3] m lies on the belt."""
-        along, across, over = self.coordinates(position)
-        lies = abs(over - height / 2) < _LYING
-        return lies and abs(along) < self.length_m / 2 and abs(across) < self.width_m / 2
+        return abs(position[2] - self.centre_m[2] - height / 2) < _LYING and self.spans(position)

@@ -7,6 +7,7 @@ def register_envs() -> None:
     """Registers the environments; importing this package has done so already."""
     if "RobotCell/PickPlace-v0" not in gymnasium.registry:
         gymnasium.register("RobotCell/PickPlace-v0", "robocell_envs.cell_env:PickPlaceEnv")
+        gymnasium.register("RobotCell/ConveyorPick-v0", "robocell_envs.cell_env:ConveyorPickEnv")
         gymnasium.register("RobotCell/PickPlaceGoal-v0", "robocell_envs.goal_env:PickPlaceGoalEnv")
 
 

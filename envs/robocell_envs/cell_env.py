@@ -15,7 +15,7 @@ from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.estimator import View
 from robocell_controller.observer import BOUNDS
 from robocell_envs.rendering import render
-from robocell_envs.scenario import Scenario, draw
+from robocell_envs.scenario import Scenario
 from robocell_envs.simulated_plant import SimulatedPlant
 from robocell_envs.tasks import pick_place as task
 from robocell_envs.window import viewed
@@ -103,7 +103,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ) -> tuple[Observation, dict[str, Any]]:
         """A new part; bit-reproducible from ``seed``, and so is every reset after it."""
         super().reset(seed=seed)
-        return self.begin(draw(self.plant.config, int(self.np_random.integers(2**63)))), {}
+        return self.begin(self.plant.draw(int(self.np_random.integers(2**63)))), {}
 
     def begin(self, scenario: Scenario) -> Observation:
         """Starts an episode with a scenario of our choice."""
@@ -167,3 +167,18 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
             "impact_n": record.impact,
             "failure": None if placed else self.plant.failure(),
         }
+
+
+class ConveyorPickEnv(PickPlaceEnv):
+    """Pick a part from the moving infeed belt and place it in a tray slot.
+
+    **Observation**, **action**, **success**, **reward**: those of :class:`PickPlaceEnv`, so one policy serves both.
+    **Episode end**: as there, and when the part leaves the end of the belt untouched (missed).
+    **Randomised**: as there, and the belt's speed and friction, and where on the belt the part lies.
+
+    **Version history**: v0, first version.
+    """
+
+    def __init__(self, cell: str | CellConfig = "conveyor_pick", render_mode: str | None = None) -> None:
+        """Builds the cell; see :class:`PickPlaceEnv`."""
+        super().__init__(cell, render_mode)

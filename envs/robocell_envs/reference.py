@@ -20,7 +20,6 @@ from robocell_controller.kinematics import TcpPose
 from robocell_controller.motion import gripper_action
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import Action, PickPlaceEnv
-from robocell_envs.scenario import draw
 
 _REFERENCE_HZ = 1000
 _REFERENCE_ITERATIONS = 200
@@ -122,7 +121,7 @@ def hold(env: PickPlaceEnv, seed: int, load: Load, seconds: float) -> float:
 
 
 def _load_part(env: PickPlaceEnv, seed: int, load: Load) -> None:
-    scenario = draw(env.plant.config, seed)
+    scenario = env.plant.draw(seed)
     part = replace(
         scenario.part,
         kind="box",

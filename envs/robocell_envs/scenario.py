@@ -7,10 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from robocell_controller.contract import Array
+from robocell_controller.stations import BeltConfig
 from robocell_envs.parts import Part, draw_part
-from robocell_envs.simulation_config import PoseConfig, SimulationConfig
+from robocell_envs.simulation_config import BeltMotionConfig, PoseConfig, SimulationConfig
 
 TRAY_HEIGHT = 0.005  # m, thickness of the tray's floor
+
+
+@dataclass(frozen=True, slots=True)
+class BeltRun:
+    """A belt in one episode: where it lies, its speed (m/s) and its friction against parts."""
+
+    config: BeltConfig
+    speed: float
+    friction: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,7 @@ class Scenario:
         start_rise: m/s, its upward speed then.
         start_gripper: m, width of the gripper then.
         sensor_seed: seed of the sensors' random streams.
+        belt: that the part comes on, if it does.
     """
 
     part: Part
@@ -40,12 +51,17 @@ class Scenario:
     start_rise: float
     start_gripper: float
     sensor_seed: int
+    belt: BeltRun | None = None
+
+    def support(self, position: Array) -> float:
+        """Height of what lies under ``position`` [3] m, the tray's floor left aside, m."""
+        return self.belt.config.centre_m[2] if self.belt and self.belt.config.spans(position) else 0.0
 
 
-def draw(config: SimulationConfig, seed: int) -> Scenario:
+def draw(config: SimulationConfig, seed: int, belt: BeltConfig | None = None) -> Scenario:
     """The scenario of a seed. Each subsystem has its own stream, so that fixing one shifts no other."""
-    part_stream, pose_stream, slot_stream, start_stream, sensor_stream = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
+    part_stream, pose_stream, slot_stream, start_stream, sensor_stream, belt_stream = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)
     )
     part = draw_part(config.part, part_stream)
     x, y, part_yaw = _pose(config.part_pose, pose_stream)
@@ -57,7 +73,7 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
     )
     return Scenario(
         part=part,
-        part_position=np.array([x, y, part.height / 2]),
+        part_position=np.array([x, y, (belt.centre_m[2] if belt else 0.0) + part.height / 2]),
         part_yaw=part_yaw,
         slot_position=np.array([slot_x, slot_y, TRAY_HEIGHT]),
         slot_yaw=slot_yaw,
@@ -66,7 +82,13 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
         start_rise=rise,
         start_gripper=gripper,
         sensor_seed=int(sensor_stream.integers(2**63)),
+        belt=_belt_run(config.belt, belt, belt_stream) if config.belt and belt else None,
     )
+
+
+def _belt_run(config: BeltMotionConfig, belt: BeltConfig, stream: np.random.Generator) -> BeltRun:
+    speed, friction = (stream.uniform(low, high) for low, high in (config.speed_m_s, config.friction))
+    return BeltRun(belt, speed, friction)
 
 
 def nominal_poses(config: SimulationConfig) -> tuple[Array, Array]:

@@ -52,12 +52,16 @@ class SimulatedPlant:
 
     def present(self) -> None:
         """The next part appears; the arm goes on as it moves (the first time: rests at its start pose)."""
-        scenario = draw(self.config, int(self._parts.integers(2**63)))
+        scenario = self.draw(int(self._parts.integers(2**63)))
         if self._cycle < 0:
             self.load(scenario)
             return
         truth = self.world.truth()
         self._begin(scenario, truth.q, truth.dq, truth.gripper_width)
+
+    def draw(self, seed: int) -> Scenario:
+        """The scenario of a seed in this plant's cell."""
+        return draw(self.config, seed, self._cell.belt)
 
     def load(self, scenario: Scenario) -> None:
         """A part of our choice, with the arm at the scenario's start pose."""
@@ -74,6 +78,7 @@ class SimulatedPlant:
         if self._ticks % self._cell.rates.ticks:  # at the end of a period, and in training, they have just been sampled
             self._sample(self.world.truth(), (self._joints, self._gripper))
         joints, _ = self._joints.read(time)
+        belt_travel, _ = self._belt.read(time)
         (width, effort), _ = self._gripper.read(time)
         tracked, age = self._tracker.read(time)
         return CellState(
@@ -89,6 +94,7 @@ class SimulatedPlant:
             part=scenario.part.info,
             slot_position=scenario.slot_position,
             slot_yaw=scenario.slot_yaw,
+            belt_travel=float(belt_travel[0]),
             cycle=self._cycle,
         )
 
@@ -134,19 +140,18 @@ class SimulatedPlant:
 
     def _start_sensors(self, seed: int) -> None:
         sensors = self.config.sensors
-        streams = np.random.SeedSequence(seed).spawn(3)
-        self._joints, self._gripper, self._tracker = (
+        streams = np.random.SeedSequence(seed).spawn(4)
+        configs = (sensors.joints, sensors.gripper, sensors.tracker, sensors.belt)
+        self._joints, self._gripper, self._tracker, self._belt = (
             Sensor(config, np.random.default_rng(stream), value, self.time)
-            for config, stream, value in zip(
-                (sensors.joints, sensors.gripper, sensors.tracker), streams, _readings(self.truth), strict=True
-            )
+            for config, stream, value in zip(configs, streams, _readings(self.truth), strict=True)
         )
 
     def _sense(self) -> None:
         """Truth, sensors and the cycle's record, once per policy period."""
         self.truth = truth = self.world.truth()
         self.world.impact = 0.0
-        self._sample(truth, (self._joints, self._gripper, self._tracker))
+        self._sample(truth, (self._joints, self._gripper, self._tracker, self._belt))
         time = self.time
         before, self.now = self.now, self._measure()
         record = self.record
@@ -165,9 +170,10 @@ class SimulatedPlant:
         return task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
 
 
-def _readings(truth: Truth) -> tuple[Array, Array, Array]:
+def _readings(truth: Truth) -> tuple[Array, Array, Array, Array]:
     return (
         np.concatenate([truth.q, truth.dq, truth.tau]),
         np.array([truth.gripper_width, truth.gripper_effort]),
         np.array([*truth.part_position.tolist(), truth.part_yaw]),
+        np.array([truth.belt_travel]),
     )

@@ -11,6 +11,7 @@ from pydantic import AfterValidator
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config, parse
 from robocell_controller.contract import JOINTS, Array
+from robocell_controller.errors import InputError
 from robocell_controller.robot import Positive
 
 
@@ -42,6 +43,13 @@ class PoseConfig(Config):
     x_m: Range
     y_m: Range
     yaw_rad: Range
+
+
+class BeltMotionConfig(Config):
+    """Ranges of the infeed belt's speed and of its friction against parts."""
+
+    speed_m_s: Range
+    friction: PositiveRange
 
 
 class StartConfig(Config):
@@ -108,12 +116,23 @@ class TrackerConfig(SensorConfig):
         return np.array([*[self.noise_m] * 3, self.noise_rad]), np.array([*[self.bias_m] * 3, self.bias_rad])
 
 
+class BeltSensorConfig(SensorConfig):
+    """The belt's encoder."""
+
+    noise_m: NotNegative
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Noise and bias of the way gone; both [1]."""
+        return np.array([self.noise_m]), np.zeros(1)
+
+
 class SensorsConfig(Config):
     """The sensors of the cell."""
 
     joints: JointSensorConfig
     gripper: GripperSensorConfig
     tracker: TrackerConfig
+    belt: BeltSensorConfig
 
 
 class RewardConfig(Config):
@@ -155,6 +174,7 @@ class SimulationConfig(Config):
     part_pose: PoseConfig
     slot_pose: PoseConfig
     start: StartConfig
+    belt: BeltMotionConfig | None = None
     table_friction: Positive
     sensors: SensorsConfig
     task: TaskConfig
@@ -162,4 +182,9 @@ class SimulationConfig(Config):
 
 def simulation_config(cell: CellConfig) -> SimulationConfig:
     """The checked ``simulation`` section of a cell."""
-    return parse(SimulationConfig, cell.simulation, "cell: simulation")
+    config = parse(SimulationConfig, cell.simulation, "cell: simulation")
+    if (config.belt is None) != (cell.belt is None):
+        raise InputError(
+            "cell: belt", "where it lies or how it runs, not both", "both belt and simulation.belt, or neither"
+        )
+    return config

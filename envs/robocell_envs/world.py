@@ -14,7 +14,9 @@ import numpy as np
 from robocell_controller.contract import Array
 from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import RobotConfig
-from robocell_envs.bullet import BulletClient, connect, pybullet, quiet
+from robocell_envs.belt import Belt
+from robocell_envs.bullet import connect, pybullet, quiet
+from robocell_envs.gripper import Gripper
 from robocell_envs.parts import collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_HEIGHT, Scenario
@@ -30,12 +32,6 @@ _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
-_GRIP_SPEED = 2.0  # m/s, see _Gripper
-_BELT_FORCE = 300.0  # N, which the coupling of the fingers bears
-_WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
-_STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
-_FREE, _CLOSING, _GRIPPING = range(3)
-_LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +50,7 @@ class Truth:
         part_speed: m/s.
         part_force: N, the greatest force of one finger on the part.
         impact: N, the greatest vertical force of the open hand on the part since ``impact`` was set to 0.
+        belt_travel: m, that the belt has gone since the world was built.
     """
 
     q: Array
@@ -67,6 +64,7 @@ class Truth:
     part_speed: float
     part_force: float
     impact: float
+    belt_travel: float
 
 
 class World:
@@ -94,6 +92,7 @@ class World:
         self._robot = robot
         self._torque = robot.limits.torque.tolist()
         self._rates = rates
+        self._time_step = 1.0 / rates.physics_hz
         self._substeps = rates.physics_hz // rates.controller_hz
         # s from the start of each physics step to the end of its tick, [1, substeps, 1]
         self._remaining = np.arange(self._substeps, 0, -1)[None, :, None] / rates.physics_hz
@@ -118,7 +117,7 @@ class World:
         client = self.client
         client.resetSimulation()
         client.setPhysicsEngineParameter(
-            fixedTimeStep=1.0 / self._rates.physics_hz,
+            fixedTimeStep=self._time_step,
             deterministicOverlappingPairs=1,
             erp=_ERROR_REDUCTION,
             contactERP=_ERROR_REDUCTION,
@@ -131,9 +130,10 @@ class World:
         turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.slot_yaw])
         self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, _TRAY_COLOUR)
         self.part = self._add_part(scenario)
+        self.belt = Belt(client, scenario.belt, scenario.part) if scenario.belt else None
         self.impact = 0.0
         self._iterate(self._iterations.open)
-        self._gripper = _Gripper(client, self.arm, self._robot, self._rates.physics_hz)
+        self._gripper = Gripper(client, self.arm, self._robot, self._rates.physics_hz)
 
     def follow(self, q: Array, dq: Array, gripper: float) -> None:
         """Lets one controller tick pass for each row of the setpoints ``q`` rad and ``dq`` rad/s, both [ticks, 7].
@@ -158,6 +158,8 @@ class World:
                     forces=self._torque,
                     positionGains=_POSITION_GAINS,
                 )
+                if self.belt:
+                    self.belt.drive(self.part, self._time_step)
                 self._step_physics()
             if gripper >= 0.0:
                 self._watch_impact()
@@ -185,6 +187,7 @@ class World:
             part_speed=math.hypot(*velocity),
             part_force=self._part_force(),
             impact=self.impact,
+            belt_travel=self.belt.travel if self.belt else 0.0,
         )
 
     def penetration(self) -> float:
@@ -231,62 +234,3 @@ class World:
         self.client.changeDynamics(body, -1, lateralFriction=part.friction, frictionAnchor=1)
         self.client.changeVisualShape(body, -1, rgbaColor=[*part.colour, 1.0])
         return body
-
-
-class _Gripper:
-    """The drive of the two fingers, which in the real hand are coupled by a belt.
-
-    Free fingers move alike and so stay together. Once both are stalled on something, the left one holds its place, as
-    the belt would not let them drift together, and the right one presses. Bullet's solver builds a motor's force up by
-    mass × velocity error per iteration, from zero in each step: with the fingers' own slow speed as target ten
-    iterations reach a fifth of the force, so the pressing finger's target is raised until the force limit is what acts.
-    """
-
-    def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
-        self._joint_states = client.getJointStates
-        self._drive_joint = client.setJointMotorControl2
-        self._arm = arm
-        self._config = robot.gripper
-        self._gain = _WIDTH_GAIN / physics_hz
-        self._state = _FREE
-        self._driven: float | None = None
-
-    def drive(self, command: float) -> None:
-        """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
-        if command < 0.0:
-            self._close(max(-command * self._config.force_max_n, self._config.force_min_n))
-        elif command != self._driven or self._state != _FREE:
-            for joint in FINGER_JOINTS:
-                self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)
-            self._driven, self._state = command, _FREE
-
-    def _close(self, force: float) -> None:
-        """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
-        (left, left_speed, *_), (_, right_speed, *_) = self._joint_states(self._arm, FINGER_JOINTS)
-        state, speed = self._state, self._config.finger_speed_m_s
-        if state == _GRIPPING and -right_speed > _LOST * speed:
-            self._state = _CLOSING
-        elif state == _FREE or (state == _CLOSING and max(-left_speed, -right_speed) < _STALLED * speed):
-            self._state = state + 1
-            if self._state == _GRIPPING:
-                self._go(FINGER_JOINTS[0], left, _POSITION_GAINS[0], _BELT_FORCE)
-        if (self._state, force) == (state, self._driven):
-            return
-        self._driven = force
-        if self._state == _CLOSING:
-            self._run(FINGER_JOINTS[0], -speed, force)
-        self._run(FINGER_JOINTS[1], -speed if self._state == _CLOSING else -_GRIP_SPEED, force)
-
-    def _go(self, joint: int, position: float, gain: float, force: float) -> None:
-        self._drive_joint(
-            self._arm,
-            joint,
-            pybullet.POSITION_CONTROL,
-            targetPosition=position,
-            force=force,
-            positionGain=gain,
-            maxVelocity=self._config.finger_speed_m_s,
-        )
-
-    def _run(self, joint: int, speed: float, force: float) -> None:
-        self._drive_joint(self._arm, joint, pybullet.VELOCITY_CONTROL, targetVelocity=speed, force=force)

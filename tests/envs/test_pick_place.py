@@ -29,6 +29,7 @@ PLACED = Measures(
     off_table=False,
     impact=0.0,
     crushed=False,
+    missed=False,
 )
 IN_HAND = replace(PLACED, held=True, raised=True, clear=-0.02, error=(0.1, 0.0, 0.1))
 
@@ -46,6 +47,7 @@ def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0, impact: 
         part_speed=0.0,
         part_force=effort,
         impact=impact,
+        belt_travel=0.0,
     )
 
 

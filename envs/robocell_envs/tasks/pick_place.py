@@ -13,7 +13,7 @@ from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import RewardConfig, TaskConfig
 from robocell_envs.world import Truth
 
-PLACED, OFF_TABLE, COLLISION, CRUSHED = "placed", "off_table", "collision", "crushed"
+PLACED, OFF_TABLE, COLLISION, CRUSHED, MISSED = "placed", "off_table", "collision", "crushed", "missed"
 _FALLEN = -0.02  # m, height of the part's centre
 _SEATED = 0.005  # m, greatest height error of a part that lies in the slot
 _RAISED = 0.01  # m over its support: counts as lifted
@@ -36,6 +36,7 @@ class Measures:
         off_table: the part has fallen from the table.
         impact: N, with which the open hand has struck the part from above.
         crushed: a finger presses harder on the part than it bears.
+        missed: the part has left the end of the belt.
     """
 
     reach: float
@@ -49,6 +50,7 @@ class Measures:
     off_table: bool
     impact: float
     crushed: bool
+    missed: bool
 
     @property
     def distance(self) -> float:
@@ -79,12 +81,23 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
         tilt=truth.part_tilt,
         speed=truth.part_speed,
         held=is_holding(truth.gripper_effort, truth.gripper_width, scenario.part.width),
-        raised=position[2] - height / 2 > _RAISED,
+        raised=position[2] - height / 2 > scenario.support(truth.part_position) + _RAISED,
         clear=tcp[2] - position[2] - height / 2,
         off_table=position[2] < _FALLEN,
         impact=truth.impact,
         crushed=truth.part_force > scenario.part.crush_force,
+        missed=_missed(scenario, truth),
     )
+
+
+def _missed(scenario: Scenario, truth: Truth) -> bool:
+    """A part that no hand has touched has come to the end of its belt."""
+    belt = scenario.belt
+    if belt is None or truth.part_force > 0.0:
+        return False
+    along, across = belt.config.coordinates(truth.part_position)
+    on_line = abs(across) < belt.config.width_m / 2 and belt.config.carries(truth.part_position, scenario.part.height)
+    return on_line and along > belt.config.length_m / 2 - scenario.part.width
 
 
 def in_slot(config: TaskConfig, now: Measures) -> bool:
@@ -116,6 +129,8 @@ def outcome(config: TaskConfig, now: Measures) -> str | None:
         return CRUSHED
     if now.off_table:
         return OFF_TABLE
+    if now.missed:
+        return MISSED
     return PLACED if success(config, now) else None
 
 

@@ -1,0 +1,61 @@
+"""The simulated infeed belt.
+
+Bullet has no surface velocity. The belt is a frictionless box, and before each physics step a part on it gets the
+friction force that a surface moving under it would exert: Coulomb's limit times the contact force, and no more than
+takes the part to the belt's velocity within the step.
+"""
+
+from __future__ import annotations
+
+import math
+
+from robocell_envs.bullet import BulletClient, pybullet
+from robocell_envs.parts import Part
+from robocell_envs.scenario import BeltRun
+
+_THICKNESS = 0.03  # m
+_COLOUR = [0.22, 0.23, 0.25, 1.0]
+_STILL = 1e-3  # rad/s
+_SPIN_RADIUS = 0.35  # of the part's width: where its friction acts against turning; 0.38 for a uniform square
+
+
+class Belt:
+    """The belt of one world."""
+
+    def __init__(self, client: BulletClient, run: BeltRun, part: Part) -> None:
+        """Adds the belt to a world that is being built; ``part`` is what it carries."""
+        self._client = client
+        config = run.config
+        x, y, top = config.centre_m
+        half = [config.length_m / 2, config.width_m / 2, _THICKNESS / 2]
+        shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+        turn = pybullet.getQuaternionFromEuler([0.0, 0.0, config.direction_rad])
+        self.body: int = client.createMultiBody(
+            0, shape, basePosition=[x, y, top - _THICKNESS / 2], baseOrientation=turn, useMaximalCoordinates=True
+        )
+        client.changeDynamics(self.body, -1, lateralFriction=0.0)
+        client.changeVisualShape(self.body, -1, rgbaColor=_COLOUR)
+        self._along = (math.cos(config.direction_rad), math.sin(config.direction_rad))
+        self._friction = run.friction
+        self._mass, self._width = part.mass, part.width
+        self.speed = run.speed
+        self.travel = 0.0
+
+    def drive(self, part: int, time_step: float) -> None:
+        """Moves the belt on by one physics step of ``time_step`` s and pushes the part on it."""
+        client = self._client
+        self.travel += self.speed * time_step
+        normal_force = sum(contact[9] for contact in client.getContactPoints(self.body, part))
+        if normal_force <= 0.0:
+            return
+        (vx, vy, _), (_, _, spin) = client.getBaseVelocity(part)
+        slip_x, slip_y = self.speed * self._along[0] - vx, self.speed * self._along[1] - vy
+        slip, most = math.hypot(slip_x, slip_y), self._friction * normal_force
+        position, _ = client.getBasePositionAndOrientation(part)
+        if slip > 0.0:
+            push = min(most, self._mass * slip / time_step) / slip
+            client.applyExternalForce(part, -1, [push * slip_x, push * slip_y, 0.0], position, pybullet.WORLD_FRAME)
+        if abs(spin) > _STILL:
+            inertia = self._mass * self._width**2 / 6
+            torque = math.copysign(min(most * _SPIN_RADIUS * self._width, inertia * abs(spin) / time_step), -spin)
+            client.applyExternalTorque(part, -1, [0.0, 0.0, torque], pybullet.WORLD_FRAME)

@@ -1,0 +1,74 @@
+"""The simulated drive of the gripper's two fingers."""
+
+from __future__ import annotations
+
+from robocell_controller.robot import RobotConfig
+from robocell_envs.bullet import BulletClient, pybullet
+from robocell_envs.robot_description import FINGER_JOINTS
+
+_GRIP_SPEED = 2.0  # m/s, see Gripper
+_COUPLING_FORCE = 300.0  # N, which the coupling of the fingers bears
+_WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
+_STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
+_FREE, _CLOSING, _GRIPPING = range(3)
+_LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
+_HOLD_GAIN = 0.4  # share of the position error corrected in one physics step
+
+
+class Gripper:
+    """The drive of the two fingers, which in the real hand are coupled by a belt.
+
+    Free fingers move alike and so stay together. Once both are stalled on something, the left one holds its place, as
+    the belt would not let them drift together, and the right one presses. Bullet's solver builds a motor's force up by
+    mass × velocity error per iteration, from zero in each step: with the fingers' own slow speed as target ten
+    iterations reach a fifth of the force, so the pressing finger's target is raised until the force limit is what acts.
+    """
+
+    def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
+        self._joint_states = client.getJointStates
+        self._drive_joint = client.setJointMotorControl2
+        self._arm = arm
+        self._config = robot.gripper
+        self._gain = _WIDTH_GAIN / physics_hz
+        self._state = _FREE
+        self._driven: float | None = None
+
+    def drive(self, command: float) -> None:
+        """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
+        if command < 0.0:
+            self._close(max(-command * self._config.force_max_n, self._config.force_min_n))
+        elif command != self._driven or self._state != _FREE:
+            for joint in FINGER_JOINTS:
+                self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)
+            self._driven, self._state = command, _FREE
+
+    def _close(self, force: float) -> None:
+        """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
+        (left, left_speed, *_), (_, right_speed, *_) = self._joint_states(self._arm, FINGER_JOINTS)
+        state, speed = self._state, self._config.finger_speed_m_s
+        if state == _GRIPPING and -right_speed > _LOST * speed:
+            self._state = _CLOSING
+        elif state == _FREE or (state == _CLOSING and max(-left_speed, -right_speed) < _STALLED * speed):
+            self._state = state + 1
+            if self._state == _GRIPPING:
+                self._go(FINGER_JOINTS[0], left, _HOLD_GAIN, _COUPLING_FORCE)
+        if (self._state, force) == (state, self._driven):
+            return
+        self._driven = force
+        if self._state == _CLOSING:
+            self._run(FINGER_JOINTS[0], -speed, force)
+        self._run(FINGER_JOINTS[1], -speed if self._state == _CLOSING else -_GRIP_SPEED, force)
+
+    def _go(self, joint: int, position: float, gain: float, force: float) -> None:
+        self._drive_joint(
+            self._arm,
+            joint,
+            pybullet.POSITION_CONTROL,
+            targetPosition=position,
+            force=force,
+            positionGain=gain,
+            maxVelocity=self._config.finger_speed_m_s,
+        )
+
+    def _run(self, joint: int, speed: float, force: float) -> None:
+        self._drive_joint(self._arm, joint, pybullet.VELOCITY_CONTROL, targetVelocity=speed, force=force)
