@@ -83,12 +83,16 @@ def limit_table(document: dict[str, Any]) -> Table:
 def limit_rows(document: dict[str, Any]) -> list[list[str]]:
     """The limit itself, then one row for each policy, as texts in the order of the table's columns."""
     limit = document["limit_s"]
-    rows = [["the arm's limit", _number(limit["median"], 1.0, "s", 2), _number(limit["p95"], 1.0, "s", 2), "1", "1"]]
-    for policy in document["policies"]:
-        cycle, over = policy["cycle_time_s"], policy["over_limit"]
-        cells = [_number(time, 1.0, "s", 2) for time in cycle.values()]
-        rows.append([policy["policy"], *cells, *(_number(ratio, 1.0, "×", 2) for ratio in over.values())])
-    return rows
+    rows = [("the arm's limit", limit, {"median": 1.0, "p95": 1.0})]
+    rows += [(policy["policy"], policy["cycle_time_s"], policy["over_limit"]) for policy in document["policies"]]
+    return [
+        [
+            name,
+            *(_number(cycle[key], 1.0, "s", 2) for key in ("median", "p95")),
+            *("-" if over[key] is None else f"{over[key]:.2f}×" for key in ("median", "p95")),
+        ]
+        for name, cycle, over in rows
+    ]
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
