@@ -11,7 +11,6 @@ import gymnasium
 import numpy as np
 
 from robocell_agents import provenance
-from robocell_controller.contract import JointCommand
 from robocell_controller.progress import progress_bar
 from robocell_envs.bullet import quiet
 from robocell_envs.cell_env import PickPlaceEnv
@@ -100,7 +99,7 @@ def _floor() -> Contestant:
     env = PickPlaceEnv()
     env.reset(seed=0)
     world, rates = env.plant.world, env.cell.rates
-    world.step(JointCommand(env.plant.truth.q, np.zeros(7), 1.0))
+    world.follow(env.plant.truth.q[None], np.zeros((1, 7)), 1.0)
 
     def play() -> None:
         for _ in range(_STEPS * rates.physics_hz // rates.policy_hz):

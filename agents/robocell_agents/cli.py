@@ -1,4 +1,4 @@
-"""The commands of training and proof: train, tune, evaluate, compare, export, bench, demo, results."""
+"""The commands of training and proof: train, tune, evaluate, compare, record, export, bench, demo, results."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import typer
 from rich.console import Console
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+PolicyArgument = Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")]
+SuiteOption = Annotated[str, typer.Option(help="Name or file of a suite of conditions.")]
+SeedsOption = Annotated[str, typer.Option(help="Range of seeds: tuning, validation or test.")]
 OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
-    for command in (train, tune, evaluate, compare, export, demo, results):
+    for command in (train, tune, evaluate, compare, record, export, demo, results):
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer, a floor or a limit.")
     bench.command("env")(bench_env)
     bench.command("limit")(bench_limit)
+    bench.command("physics")(bench_physics)
     app.add_typer(bench, name="bench")
 
 
@@ -58,10 +62,10 @@ def tune(
 
 
 def evaluate(
-    policy: Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")],
-    suite: Annotated[str, typer.Option(help="Name or file of a suite of conditions.")] = "nominal",
+    policy: PolicyArgument,
+    suite: SuiteOption = "nominal",
     episodes: Annotated[int, typer.Option(min=1, help="Episodes of each condition.")] = 500,
-    seeds: Annotated[str, typer.Option(help="Range of seeds: tuning, validation or test.")] = "test",
+    seeds: SeedsOption = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the full result to this file.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
 ) -> None:
@@ -90,6 +94,26 @@ def compare(
         print(json.dumps(document, indent=2))
     else:
         Console().print(comparison_table(document))
+
+
+def record(
+    policy: PolicyArgument,
+    out: Annotated[Path, typer.Option(help="Movie to write: .mp4 or .gif.")],
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes, one after another.")] = 1,
+    seeds: SeedsOption = "test",
+    seed: Annotated[int | None, typer.Option(min=0, help="First seed, in place of the range's first.")] = None,
+    camera: Annotated[str, typer.Option(help="side, top, or both side by side.")] = "side",
+    suite: SuiteOption = "nominal",
+    condition: Annotated[str, typer.Option(help="Condition of the suite.")] = "nominal",
+) -> None:
+    """Record seeded episodes in real time, with what is happening written over them."""
+    from robocell_agents.record import Shot
+    from robocell_agents.record import record as write
+    from robocell_agents.seeds import episode_seeds
+
+    chosen = episode_seeds(seeds, episodes) if seed is None else list(range(seed, seed + episodes))
+    done = write(Shot(policy, chosen, camera, suite, condition), out)
+    Console().print(f"{out}: {done.placed} of {done.tried} parts placed")
 
 
 def export(
@@ -156,3 +180,20 @@ def bench_limit(
         print(json_with_rows(document, "cycles"), end="")
     else:
         Console().print(limit_table(document))
+
+
+def bench_physics(
+    cycles: Annotated[int, typer.Option(min=1, help="Cycles replayed in the reference.")] = 200,
+    loads: Annotated[int, typer.Option(min=1, help="Feasible, and as many infeasible, loads to hold.")] = 40,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
+    as_json: JsonOption = False,
+) -> None:
+    """The physics against a fine reference (1 kHz, 200 iterations), grips under load, pose accuracy (ISO 9283)."""
+    from robocell_agents.bench_physics import bench_physics as measure
+    from robocell_agents.bench_physics import physics_table
+
+    document = measure(cycles, loads, workers)
+    if as_json:
+        print(json.dumps(document, indent=2))
+    else:
+        Console().print(physics_table(document))

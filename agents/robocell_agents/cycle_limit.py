@@ -15,7 +15,8 @@ tray's rim), torques, sensing, thinking, the period in which the cell acts and j
 * between two postures each joint takes its fastest way, whatever path that gives the TCP: no lifting, no via point;
 * both postures are free, all seven joints of them, and with them the redundant joint, the height of the grasp and its
   shift along the pads, and where within its tolerances the part ends up;
-* a part of square section can be held by either pair of faces and placed in any quarter turn: the fastest counts;
+* a part can be held by any pair of its faces and placed in any turn that looks the same, a round one at any yaw: the
+  fastest counts;
 * the fingers close while the hand comes, so they count only where they take longer than the arm; at the place the
   part is free as soon as they begin to open, so they don't count at all;
 * the cycle ends when the hand reaches the clearance that the task asks for, at full speed.
@@ -34,6 +35,7 @@ from robocell_agents.joint_time import rise_time, travel_time
 from robocell_agents.posture_search import best_postures
 from robocell_controller.cell import CellConfig
 from robocell_controller.contract import JOINTS, Array
+from robocell_controller.errors import InputError
 from robocell_controller.kinematics import Kinematics
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import simulation_config
@@ -58,7 +60,13 @@ class CycleLimits:
     """Computes the limits of one cell's cycles. Not thread-safe, see :class:`Kinematics`."""
 
     def __init__(self, cell: CellConfig) -> None:
-        """Takes the data sheet and the task's tolerances from the cell."""
+        """Takes the data sheet and the task's tolerances from the cell.
+
+        Raises:
+            InputError: parts of this cell do not lie still before they are grasped.
+        """
+        if cell.belt:
+            raise InputError("cell: belt", "parts on a belt", "a cell whose parts lie still: the limit is of those")
         robot = cell.load_robot()
         self._kinematics, self._limits = Kinematics(robot), robot.limits
         self._closing_speed = 2 * robot.gripper.finger_speed_m_s
@@ -66,7 +74,7 @@ class CycleLimits:
 
     def start(self, scenario: Scenario) -> tuple[Array, Array]:
         """Joint positions [7] rad and velocities [7] rad/s that a cycle starts with, as the simulated plant's do."""
-        q = self._kinematics.inverse(scenario.start_tcp, 0.0)
+        q = self._kinematics.inverse(scenario.start_tcp, scenario.start_yaw)
         _, jacobian = self._kinematics.pose_and_jacobian(q)
         rising = np.array([0.0, 0.0, scenario.start_rise, 0.0, 0.0, 0.0])
         return q, self._kinematics.solve(jacobian, rising, np.zeros_like(q))

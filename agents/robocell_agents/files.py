@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from robocell_controller.errors import InputError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Puts a file into place, making its folder where there is none.
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A file to write beside its place: renamed into place at the end, removed if the work fails.
 
     Raises:
         InputError: the file can't be written there.
     """
-    beside = path.with_name(path.name + ".new")
+    new = path.with_name(f".new.{path.name}")  # the ending stays: some writers go by it
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
+        new.touch()
+        yield new
+        new.replace(path)
     except OSError as error:
         raise InputError(path, error.strerror or str(error), "a place to write to") from error
+    finally:
+        with suppress(OSError):
+            new.unlink()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Puts a file into place, making its folder where there is none; raises as :func:`beside`."""
+    with beside(path) as new:
+        new.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:

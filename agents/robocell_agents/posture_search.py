@@ -19,14 +19,13 @@ from scipy.optimize import minimize
 from robocell_agents.joint_time import reach
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
-from robocell_controller.estimator import QUARTER, nearest_branch
+from robocell_controller.estimator import nearest_branch
 from robocell_controller.kinematics import Kinematics, TcpPose
 from robocell_controller.robot import JointLimits
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import TaskConfig
 from robocell_envs.tasks.pick_place import place_position
 
-_TURNS = (-1, 0, 1)  # quarter turns of the hand from the nearest faces; two only turn the wrist further
 _FIRST_GUESS = (0.6, 0.6, 0.1)  # s for each leg
 _SHORTEST_LEG, _LONGEST_LEG = 0.01, 3.0  # s; the reach is smooth in between
 _EXACT = 1e-5  # m, rad: how well a solution must keep to its constraints
@@ -68,7 +67,7 @@ def best_postures(
         InputError: part or slot is out of reach.
     """
     search = _Search(kinematics, limits, task, scenario, start)
-    found = [point for turns in itertools.product(_TURNS, repeat=2) for point in search.optimum(*turns)]
+    found = [point for yaws in search.choices() for point in search.optimum(yaws)]
     if not found:
         place = f"part at {scenario.part_position} m, slot at {scenario.slot_position} m"
         raise InputError("cell: simulation", place, "both within the arm's reach")
@@ -77,6 +76,8 @@ def best_postures(
 
 
 class _Search:
+    """The search for one cycle; ``yaws`` say which faces of the part the hand takes, and how the part is placed."""
+
     def __init__(
         self,
         kinematics: Kinematics,
@@ -87,13 +88,23 @@ class _Search:
     ) -> None:
         self._kinematics, self._limits, self._task = kinematics, limits, task
         self._part, self._slot = scenario.part_position, place_position(scenario)
-        self._part_yaw, self._slot_yaw = (nearest_branch(yaw, 0.0) for yaw in (scenario.part_yaw, scenario.slot_yaw))
         self._width, self._height = scenario.part.width, scenario.part.height
+        self._symmetry = scenario.part.info.symmetry
+        self._nearest = _Yaws(
+            *(nearest_branch(yaw, scenario.start_yaw, self._symmetry) for yaw in (scenario.part_yaw, scenario.slot_yaw))
+        )
         self._q, self._dq, self._fingers_s = start
 
-    def optimum(self, grasp_turns: int, place_turns: int) -> list[_Point]:
-        """The local optimum with the hand so many quarter turns from the part's and from the slot's yaw, or none."""
-        yaws = _Yaws(self._part_yaw + grasp_turns * QUARTER, self._slot_yaw + place_turns * QUARTER)
+    def choices(self) -> list[_Yaws]:
+        """The yaws of the hand worth a search: those nearest to its yaw at the start, and some turns from there."""
+        if self._symmetry == 0:
+            return [self._nearest]
+        most = math.ceil(self._symmetry / 4)  # these cover a quarter turn; beyond, the wrist only has further to go
+        turns = [2.0 * math.pi / self._symmetry * number for number in range(-most, most + 1)]
+        return [_Yaws(self._nearest.grasp + a, self._nearest.place + b) for a, b in itertools.product(turns, repeat=2)]
+
+    def optimum(self, yaws: _Yaws) -> list[_Point]:
+        """The local optimum for one choice of faces, or none."""
         try:
             grasp = self._kinematics.inverse(self._part, yaws.grasp)
             place = self._kinematics.inverse(self._slot, yaws.place)
@@ -120,9 +131,9 @@ class _Search:
     def _zero(self, yaws: _Yaws, values: Array) -> Array:
         """Tilts (1) of the hand, its turn against the faces (rad), the part off the pads' middle and its floor (m)."""
         grasp, place = self._poses(_point(values))
-        turn = math.sin(grasp.yaw - yaws.grasp)
+        turn = [math.sin(grasp.yaw - yaws.grasp)] if self._symmetry else []
         across, off_floor = self._in_hand(grasp)[1], self._placed(grasp, place)[2]
-        return np.array([*grasp.rotation[:2, 2], *place.rotation[:2, 2], turn, across, off_floor])
+        return np.array([*grasp.rotation[:2, 2], *place.rotation[:2, 2], *turn, across, off_floor])
 
     def _positive(self, yaws: _Yaws, lifting: Array, values: Array) -> Array:
         """Room within the part (m), the slot's tolerances (m, rad), the clearance (m), and the joints' reach (rad)."""
@@ -130,7 +141,7 @@ class _Search:
         grasp, place = self._poses(point)
         along, _, depth = self._in_hand(grasp)
         x, y, _ = self._placed(grasp, place)
-        turn = math.sin(place.yaw - yaws.place)
+        turn = math.sin(place.yaw - yaws.place) if self._symmetry else 0.0
         retreat = 0.5 * self._limits.acceleration * point.times[2] ** 2  # no joint is at full speed by then
         raised = self._kinematics.pose(point.place + lifting * retreat).position[2]
         room = [

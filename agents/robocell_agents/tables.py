@@ -9,7 +9,7 @@ from rich.table import Table
 COLUMNS = ("success", "95 % interval", "median cycle", "p95", "parts/h", "drops", "error, median", "J/part", "failures")
 
 LIMIT_COLUMNS = ("median cycle", "p95", "times the limit, median", "p95")
-_FINALS = ("cost", "success", "mean cycle", "force, p95")
+_FINALS = ("cost", "success", "mean cycle", "impact, p95")
 
 
 def evaluation_table(document: dict[str, Any]) -> Table:
@@ -54,7 +54,7 @@ def tuning_table(document: dict[str, Any]) -> Table:
             _number(row["cost_s"], 1.0, "s", 3),
             f"{100 * row['success']:.1f} % (n={row['episodes']})",
             _number(row["cycle_time_s"], 1.0, "s", 3),
-            _number(row["peak_force_n"]["p95"], 1.0, "N", 0),
+            _number(row["impact_n"]["p95"], 1.0, "N", 1),
         )
     return table
 

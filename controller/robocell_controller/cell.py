@@ -8,6 +8,7 @@ from robocell_controller.config import Config, load
 from robocell_controller.motion import MotionConfig, RatesConfig
 from robocell_controller.path import ControlPath
 from robocell_controller.robot import Positive, RobotConfig
+from robocell_controller.stations import BeltConfig
 
 
 class CellConfig(Config):
@@ -20,6 +21,7 @@ class CellConfig(Config):
     robot: str
     rates: RatesConfig
     motion: MotionConfig
+    belt: BeltConfig | None = None
     cycle_time_limit_s: Positive
     plant: str
     simulation: dict[str, Any]
@@ -35,4 +37,4 @@ class CellConfig(Config):
 
     def control_path(self) -> ControlPath:
         """A fresh path from sensors to drives."""
-        return ControlPath(self.load_robot(), self.motion, self.rates)
+        return ControlPath(self.load_robot(), self.motion, self.rates, self.belt)

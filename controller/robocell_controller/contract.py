@@ -19,6 +19,23 @@ ACTION_SIZE = len(ACTION_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
+class PartInfo:
+    """What the recipe tells of a part.
+
+    Attributes:
+        width: between two faces that the pads can grip, m.
+        height: m.
+        symmetry: in how many yaws within one turn it looks the same; 0: in all, it is round.
+        crush_force: force on it that makes it scrap, N, known to ±30 %.
+    """
+
+    width: float
+    height: float
+    symmetry: int
+    crush_force: float
+
+
+@dataclass(frozen=True, slots=True)
 class CellState:
     """What the sensors say at one instant.
 
@@ -32,9 +49,10 @@ class CellState:
         part_position: tracked part centre, shape [3], m; the last measurement while the tracker is silent.
         part_yaw: tracked part yaw, rad.
         part_age: time since the tracked pose was taken, s.
-        part_size: width (= depth) and height of the part, shape [2], m, told by the recipe.
+        part: what the recipe tells of the part.
         slot_position: where the part's centre of the bottom face goes, shape [3], m, told by the recipe.
         slot_yaw: yaw of the slot, rad.
+        belt_travel: way the infeed belt has gone since the plant was started, m, from its encoder; 0 without a belt.
         cycle: number of the current part, counted from 0; changes when a new part is presented.
     """
 
@@ -47,9 +65,10 @@ class CellState:
     part_position: Array
     part_yaw: float
     part_age: float
-    part_size: Array
+    part: PartInfo
     slot_position: Array
     slot_yaw: float
+    belt_travel: float = 0.0
     cycle: int = 0
 
 

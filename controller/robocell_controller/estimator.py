@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robocell_controller.contract import Array, CellState, Setpoint
+from robocell_controller.contract import Array, CellState, PartInfo, Setpoint
 from robocell_controller.kinematics import Kinematics, TcpPose
+from robocell_controller.stations import BeltConfig
 
 HOLDING_EFFORT = 4.0  # N between the pads from which something is in the hand,
 HOLDING_MISFIT = 0.006  # m, if the pads are no further apart than the part is wide: they may also press on the table
-QUARTER = math.pi / 2  # parts have a square section: yaw is defined up to a quarter turn
+_AT_REST = np.zeros(3)
 _HISTORY = 16  # TCP poses remembered, policy periods; bounds the tracker delay that can be compensated
 
 
@@ -30,12 +31,14 @@ class View:
         tcp_velocity: [3] m/s, of the setpoint.
         part_position: [3] m, part centre.
         part_yaw: rad, the quarter-turn branch nearest to the previous view's.
-        part_size: width and height, [2] m.
+        part_velocity: [3] m/s, of the belt under it or of the hand that holds it; otherwise 0.
+        part: what the recipe tells of it.
         place_position: [3] m, where the part's centre belongs.
         place_yaw: rad.
         gripper_width: m.
         gripper_speed: m/s, rate of the width.
         gripper_effort: N.
+        lift_force: upward force on what is held, N, from the joint torques; 0 if nothing is.
         holding: something is between the pads.
         part_age: s since the tracked pose was taken.
         gripper_command: last gripper command, see ``JointCommand``.
@@ -46,20 +49,25 @@ class View:
     tcp_velocity: Array
     part_position: Array
     part_yaw: float
-    part_size: Array
+    part_velocity: Array
+    part: PartInfo
     place_position: Array
     place_yaw: float
     gripper_width: float
     gripper_speed: float
     gripper_effort: float
+    lift_force: float
     holding: bool
     part_age: float
     gripper_command: float
 
 
-def nearest_branch(yaw: float, reference: float) -> float:
-    """The yaw that looks the same under quarter turns and lies nearest to ``reference``, rad."""
-    return yaw - QUARTER * round((yaw - reference) / QUARTER)
+def nearest_branch(yaw: float, reference: float, symmetry: int) -> float:
+    """The yaw nearest to ``reference`` that looks like ``yaw`` on a part of this symmetry (see ``PartInfo``), rad."""
+    if symmetry == 0:
+        return reference
+    turn = 2.0 * math.pi / symmetry
+    return yaw - turn * round((yaw - reference) / turn)
 
 
 def is_holding(effort: float, gripper_width: float, part_width: float) -> bool:
@@ -70,16 +78,16 @@ def is_holding(effort: float, gripper_width: float, part_width: float) -> bool:
 class Estimator:
     """Builds views; remembers just enough to compensate the tracker's delay."""
 
-    def __init__(self, kinematics: Kinematics) -> None:
-        """Uses ``kinematics`` for the TCP pose."""
+    def __init__(self, kinematics: Kinematics, belt: BeltConfig | None = None) -> None:
+        """Uses ``kinematics`` for the TCP pose, and knows where parts move with the ``belt``."""
         self._kinematics = kinematics
+        self._belt = belt
         self.reset()
 
     def reset(self) -> None:
         """Forgets everything, as at a cold start."""
-        self._history: deque[tuple[float, TcpPose]] = deque(maxlen=_HISTORY)
+        self._history: deque[_Moment] = deque(maxlen=_HISTORY)
         self._part_yaw = 0.0
-        self._width: tuple[float, float] | None = None
         self._cycle = -1
 
     def view(self, state: CellState, setpoint: Setpoint, gripper_command: float) -> View:
@@ -92,43 +100,72 @@ class Estimator:
         """
         if state.cycle != self._cycle:
             self._cycle, self._part_yaw = state.cycle, 0.0
+        part = state.part
         tcp, jacobian = self._kinematics.pose_and_jacobian(state.q)
-        self._history.append((state.time, tcp))
-        holding = is_holding(state.gripper_effort, state.gripper_width, float(state.part_size[0]))
-        position, yaw = self._part(state, tcp, holding)
-        height = float(state.part_size[1])
+        tcp_velocity = jacobian[:3] @ setpoint.dq
+        gripper_speed, belt_speed = self._speeds(state)
+        self._history.append(_Moment(state.time, tcp, state.gripper_width, state.belt_travel))
+        holding = is_holding(state.gripper_effort, state.gripper_width, part.width)
+        position, yaw, velocity = self._part(state, tcp, tcp_velocity if holding else None, belt_speed)
         return View(
             tcp_position=tcp.position,
             tcp_yaw=tcp.yaw,
-            tcp_velocity=jacobian[:3] @ setpoint.dq,
+            tcp_velocity=tcp_velocity,
             part_position=position,
             part_yaw=yaw,
-            part_size=state.part_size,
-            place_position=state.slot_position + np.array([0.0, 0.0, height / 2]),
-            place_yaw=nearest_branch(state.slot_yaw, 0.0),
+            part_velocity=velocity,
+            part=part,
+            place_position=state.slot_position + np.array([0.0, 0.0, part.height / 2]),
+            place_yaw=nearest_branch(state.slot_yaw, 0.0, part.symmetry),
             gripper_width=state.gripper_width,
-            gripper_speed=self._gripper_speed(state),
+            gripper_speed=gripper_speed,
             gripper_effort=state.gripper_effort,
+            lift_force=self._lift_force(state, setpoint, jacobian) if holding else 0.0,
             holding=holding,
             part_age=state.part_age,
             gripper_command=gripper_command,
         )
 
-    def _part(self, state: CellState, tcp: TcpPose, holding: bool) -> tuple[Array, float]:
-        """Part pose now: a held part has moved with the hand since it was measured, any other has not."""
-        position, yaw = state.part_position, state.part_yaw
-        if holding:
-            then = self._pose_at(state.time - state.part_age)
+    def _lift_force(self, state: CellState, setpoint: Setpoint, jacobian: Array) -> float:
+        return self._kinematics.lift_force(jacobian, state.q, state.dq, setpoint.ddq, state.tau)
+
+    def _part(
+        self, state: CellState, tcp: TcpPose, carried: Array | None, belt_speed: float
+    ) -> tuple[Array, float, Array]:
+        """Part pose and velocity now: since it was measured it has moved with the hand, with the belt, or not at all.
+
+        ``carried`` is the velocity of the hand if that holds the part.
+        """
+        position, yaw, velocity = state.part_position, state.part_yaw, _AT_REST
+        if carried is not None:
+            then = self._moment(state.time - state.part_age).tcp
             position = position + tcp.position - then.position
             yaw = yaw + tcp.yaw - then.yaw
-        self._part_yaw = nearest_branch(yaw, self._part_yaw)
-        return position, self._part_yaw
+            velocity = carried
+        elif self._belt and self._belt.carries(position, state.part.height):
+            then_travel = self._moment(state.time - state.part_age).belt_travel
+            position = position + (state.belt_travel - then_travel) * self._belt.direction
+            velocity = belt_speed * self._belt.direction
+        self._part_yaw = nearest_branch(yaw, self._part_yaw, state.part.symmetry)
+        return position, self._part_yaw, velocity
 
-    def _pose_at(self, time: float) -> TcpPose:
-        return min(self._history, key=lambda entry: abs(entry[0] - time))[1]
+    def _moment(self, time: float) -> _Moment:
+        return min(self._history, key=lambda moment: abs(moment.time - time))
 
-    def _gripper_speed(self, state: CellState) -> float:
-        before, self._width = self._width, (state.time, state.gripper_width)
-        if before is None or state.time <= before[0]:
-            return 0.0
-        return (state.gripper_width - before[1]) / (state.time - before[0])
+    def _speeds(self, state: CellState) -> tuple[float, float]:
+        """Rate of the gripper's width and speed of the belt since the last view, m/s."""
+        if not self._history or state.time <= self._history[-1].time:
+            return 0.0, 0.0
+        before = self._history[-1]
+        passed = state.time - before.time
+        return (state.gripper_width - before.gripper_width) / passed, (state.belt_travel - before.belt_travel) / passed
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What is remembered of one view."""
+
+    time: float
+    tcp: TcpPose
+    gripper_width: float
+    belt_travel: float

@@ -1,9 +1,10 @@
-"""Forward kinematics, Jacobian and inverse kinematics of the TCP, with Pinocchio."""
+"""Kinematics of the TCP and the load that the joint torques show, with Pinocchio."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import eigenpy
 import numpy as np
 import pinocchio as pin
 
@@ -36,10 +37,14 @@ class Kinematics:
         joint = 0
         for index, placement in enumerate(robot.joint_placements_rpy_xyz):
             joint = self._model.addJoint(joint, pin.JointModelRZ(), _se3(placement), f"joint{index + 1}")
+            body = inertia(robot.link_inertials[f"panda_link{index + 1}"])
+            self._model.appendBodyToJoint(joint, body, pin.SE3.Identity())
+        self._model.appendBodyToJoint(joint, _hand(robot), _se3(robot.hand_placement_rpy_xyz))
         frame = pin.Frame("tcp", joint, _se3(robot.tcp_placement_rpy_xyz), pin.FrameType.OP_FRAME)
         self._tcp = self._model.addFrame(frame)
         self._data = self._model.createData()
         self._rest = np.array(robot.rest_posture_rad)
+        self._square = eigenpy.LDLT(6)
 
     def pose(self, q: Array) -> TcpPose:
         """TCP pose at joint positions ``q`` [7] rad."""
@@ -53,9 +58,23 @@ class Kinematics:
 
     def solve(self, jacobian: Array, twist: Array, preferred: Array) -> Array:
         """Joint velocity [7] that gives the TCP ``twist`` [6] and otherwise stays near ``preferred`` [7] rad/s."""
-        square = jacobian @ jacobian.T + _DAMPING
-        solution: Array = preferred + jacobian.T @ np.linalg.solve(square, twist - jacobian @ preferred)
+        self._square.compute(jacobian @ jacobian.T + _DAMPING)
+        solution: Array = preferred + jacobian.T @ self._square.solve(twist - jacobian @ preferred)
         return solution
+
+    def lift_force(self, jacobian: Array, q: Array, dq: Array, ddq: Array, tau: Array) -> float:
+        """Upward force at the TCP, N, that the joint torques bear beyond the arm's own weight and inertia.
+
+        Args:
+            jacobian: at ``q``, [6, 7], as :meth:`pose_and_jacobian` gives it.
+            q: joint positions, [7] rad.
+            dq: joint velocities, [7] rad/s.
+            ddq: joint accelerations, [7] rad/s².
+            tau: joint torques, [7] N·m.
+        """
+        beyond = tau - pin.rnea(self._model, self._data, q, dq, ddq)
+        self._square.compute(jacobian @ jacobian.T + _DAMPING)
+        return float(self._square.solve(jacobian @ beyond)[2])
 
     def inverse(self, position: Array, yaw: float) -> Array:
         """Joint positions [7] that put the TCP at ``position`` [3] m, pointing down, at ``yaw`` rad.
@@ -82,3 +101,16 @@ class Kinematics:
 
 def _se3(rpy_xyz: list[float]) -> pin.SE3:
     return pin.SE3(pin.rpy.rpyToMatrix(*rpy_xyz[:3]), np.array(rpy_xyz[3:]))
+
+
+def inertia(values: list[float]) -> pin.Inertia:
+    """Inertia from mass (kg), centre of mass (m) and xx, xy, xz, yy, yz, zz (kg·m²) about it."""
+    mass, x, y, z, xx, xy, xz, yy, yz, zz = values
+    return pin.Inertia(mass, np.array([x, y, z]), np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
+
+
+def _hand(robot: RobotConfig) -> pin.Inertia:
+    """Hand and fingers, the latter as points halfway to the TCP."""
+    reach = np.array(robot.tcp_placement_rpy_xyz[3:]) - np.array(robot.hand_placement_rpy_xyz[3:])
+    fingers = pin.Inertia(2.0 * robot.gripper.finger_mass_kg, 0.5 * reach, np.zeros((3, 3)))
+    return inertia(robot.link_inertials["panda_hand"]) + fingers

@@ -232,7 +232,8 @@ class _StopRun(Exception):  # noqa: N818 (an end of the run, not an error)
 
 def _finite(state: CellState) -> bool:
     numbers = (state.gripper_width, state.gripper_effort, state.part_yaw, state.part_age, state.slot_yaw)
-    arrays = (state.q, state.dq, state.tau, state.part_position, state.part_size, state.slot_position)
+    recipe = (state.part.width, state.part.height, state.part.crush_force, state.belt_travel)
+    arrays = (state.q, state.dq, state.tau, state.part_position, state.slot_position, recipe)
     return bool(np.isfinite(np.concatenate([numbers, *arrays])).all())
 
 

@@ -7,6 +7,7 @@ Joint velocities ramp to the wanted ones with all joints in step, so the directi
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import Annotated
 
 import numpy as np
@@ -14,7 +15,7 @@ from annotated_types import Ge, Gt, Len
 from pydantic import model_validator
 
 from robocell_controller.config import Config
-from robocell_controller.contract import Array, Segment, Setpoint
+from robocell_controller.contract import JOINTS, Array, Segment, Setpoint
 from robocell_controller.kinematics import Kinematics, TcpPose
 from robocell_controller.robot import Positive, RobotConfig
 
@@ -84,14 +85,15 @@ class Motion:
         self._config = config
         limits = robot.limits
         acceleration = _ACCELERATION_SHARE * limits.acceleration
-        self._ramp_per_change = 1.0 / acceleration
+        self._acceleration = acceleration
         self._fastest = limits.velocity
         self._joints = np.stack([limits.lower, limits.upper, limits.velocity, acceleration], axis=1).tolist()
         self._rest = np.array(robot.rest_posture_rad)
         self._walls = list(zip(config.workspace_lower_m, config.workspace_upper_m, strict=True))
         self._tick = rates.tick
-        self._times = rates.tick * np.arange(1, rates.ticks + 1)[:, None]
         self._period = rates.tick * rates.ticks
+        self._weights = _weights(rates)
+        self._known = np.empty((3, JOINTS))
 
     def plan(self, setpoint: Setpoint, action: Array) -> Segment:
         """Segment for one action [5] in [-1, 1], starting at ``setpoint``."""
@@ -103,17 +105,23 @@ class Motion:
     def plan_home(self, setpoint: Setpoint, goal: Array) -> Segment:
         """Segment of an unhurried way, joint by joint, to the posture ``goal`` [7] rad; the fingers open."""
         error = goal - setpoint.q
-        braking = np.sqrt(2.0 * _HOMING_SHARE * np.abs(error) / self._ramp_per_change)
+        braking = np.sqrt(2.0 * _HOMING_SHARE * np.abs(error) * self._acceleration)
         speed = np.minimum(np.minimum(braking, _HOMING_SHARE * self._fastest), np.abs(error) / self._period)
         return self._ramped(setpoint, np.sign(error) * speed, 1.0)
 
     def _ramped(self, setpoint: Setpoint, wanted: Array, gripper: float) -> Segment:
-        """From the present joint velocities to the wanted ones [7] rad/s, as far as the limits allow."""
+        """From the present joint velocities to the wanted ones [7] rad/s, as far as the limits allow.
+
+        All setpoints are weighted sums of three vectors: position and velocity now, and the change of velocity.
+        """
+        n, known, weights = len(self._weights) // 2, self._known, self._weights
         change = wanted * self._share_within_limits(setpoint.q, wanted) - setpoint.dq
-        ramp = float((np.abs(change) * self._ramp_per_change).max())
-        share = np.minimum(self._times * (1.0 / max(ramp, self._tick)), 1.0)
-        dq = setpoint.dq + share * change
-        return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper)
+        known[0], known[1], known[2] = setpoint.q, setpoint.dq, change
+        ramp = max(self._tick, float((np.abs(change) / self._acceleration).max()))
+        shares = [min(self._tick * k / ramp, 1.0) for k in range(1, n + 1)]
+        weights[:, 2] = [self._tick * total for total in accumulate(shares)] + shares
+        setpoints = weights @ known
+        return Segment(setpoints[:n], setpoints[n:], gripper)
 
     def _twist(self, pose: TcpPose, present: Array, action: Array) -> Array:
         wanted = action[:3].tolist()
@@ -160,3 +168,11 @@ class Motion:
             if allowed < speed * share:
                 share = allowed / speed
         return share
+
+
+def _weights(rates: RatesConfig) -> Array:
+    """Weights [2 ticks, 3] of position, velocity and change in each tick's position, then velocity."""
+    ticks = np.arange(1, rates.ticks + 1)
+    positions = np.stack([np.ones(rates.ticks), rates.tick * ticks, np.zeros(rates.ticks)], axis=1)
+    velocities = np.tile([0.0, 1.0, 0.0], (rates.ticks, 1))
+    return np.vstack([positions, velocities])

@@ -19,6 +19,8 @@ _MISFIT = 0.02  # m
 _EFFORT = 70.0  # N
 _WIDTH_RATE = 0.1  # m/s, both fingers at full speed
 _AGE = 0.2  # s
+_BELT = 0.3  # m/s
+_LIFT = 5.0  # N
 CLIP = 3.0  # bound of every entry after scaling
 
 
@@ -53,6 +55,10 @@ FEATURES: tuple[Feature, ...] = (
     Feature("gripper_effort", "N", _EFFORT),
     Feature("holding", "1", 1.0),
     Feature("part_age", "s", _AGE),
+    Feature("part_velocity_x", "m/s", _BELT),
+    Feature("part_velocity_y", "m/s", _BELT),
+    Feature("part_crush_force", "N", _EFFORT),
+    Feature("lift_force", "N", _LIFT),
     Feature("gripper_command", "1", 1.0),
 )
 OBSERVATION_SIZE = len(FEATURES)
@@ -77,7 +83,8 @@ class Observer:
     def _values(self, view: View) -> list[float]:
         part_from_tcp = (view.part_position - view.tcp_position).tolist()
         place_from_part = (view.place_position - view.part_position).tolist()
-        width, height = view.part_size.tolist()
+        width = view.part.width
+        velocity_x, velocity_y, _ = view.part_velocity.tolist()
         return [
             *_listed(view.tcp_position - self._centre),
             *_listed(view.tcp_velocity),
@@ -88,13 +95,17 @@ class Observer:
             view.part_yaw - view.tcp_yaw,
             view.place_yaw - view.part_yaw,
             width,
-            height,
+            view.part.height,
             view.gripper_width,
             view.gripper_width - width,
             view.gripper_speed,
             view.gripper_effort,
             float(view.holding),
             view.part_age,
+            velocity_x,
+            velocity_y,
+            view.part.crush_force,
+            view.lift_force,
             view.gripper_command,
         ]
 

@@ -18,16 +18,19 @@ from robocell_controller.motion import Motion, MotionConfig, RatesConfig, grippe
 from robocell_controller.observer import Observer
 from robocell_controller.robot import RobotConfig
 from robocell_controller.safety import SafetyKernel, Verdict
+from robocell_controller.stations import BeltConfig
 
 
 class ControlPath:
     """State of the path: the last setpoint, the gripper command in force and the estimator's memory."""
 
-    def __init__(self, robot: RobotConfig, motion: MotionConfig, rates: RatesConfig) -> None:
-        """Builds the chain for one robot."""
+    def __init__(
+        self, robot: RobotConfig, motion: MotionConfig, rates: RatesConfig, belt: BeltConfig | None = None
+    ) -> None:
+        """Builds the chain for one robot and, if there is one, the belt that parts come on."""
         self._motion = Motion(robot, motion, rates)
         self._kernel = SafetyKernel(robot.limits, rates)
-        self._estimator = Estimator(self._motion.kinematics)
+        self._estimator = Estimator(self._motion.kinematics, belt)
         self._observer = Observer(motion)
         self.kinematics = self._motion.kinematics
 

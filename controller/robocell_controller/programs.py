@@ -18,6 +18,7 @@ from robocell_controller.estimator import View
 from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
+_BEARABLE = 0.65  # share of the told crush force that a careful grip uses
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
 
@@ -56,6 +57,7 @@ class PickPlaceProgram:
         self._tcp_speed = motion.tcp_speed_m_s
         self._yaw_rate = motion.yaw_rate_rad_s
         self._stroke = gripper.stroke_m
+        self._force = gripper.force_max_n
 
     def act(self, view: View) -> Array:
         """Action for one view."""
@@ -68,7 +70,7 @@ class PickPlaceProgram:
     def _approach(self, view: View) -> Array:
         """Down an inverted cone over the part, fingers opened just wider than it; grip when around it."""
         config = self._config
-        width, height = view.part_size
+        width, height = view.part.width, view.part.height
         grasp = view.part_position + np.array([0.0, 0.0, max(_GRASP_HEIGHT, height / 2 - 0.02)])
         offset = grasp - view.tcp_position
         turn = view.part_yaw - view.tcp_yaw
@@ -76,7 +78,7 @@ class PickPlaceProgram:
         closing = view.gripper_command < 0.0  # once begun, go through with it: no dithering at the tolerance
         tolerance = config.grasp_tolerance_m * (2.0 if closing else 1.0)
         if sideways < tolerance and abs(offset[2]) < tolerance:
-            return self._action(view, offset, turn, gripper_action(-config.grip_share))
+            return self._action(view, offset, turn, self._grip(view))
         climb = config.cone_slope * max(0.0, sideways - config.grasp_tolerance_m)
         offset[2] += min(climb, height / 2 + config.hover_m)
         return self._action(view, offset, turn, self._opening(width + config.preshape_m))
@@ -96,16 +98,21 @@ class PickPlaceProgram:
         raised = view.part_position[2] - view.place_position[2]
         if sideways > config.hover_m and raised < config.hover_m / 2:
             offset[:2] *= 0.3  # lift clear of the table before crossing it
-        return self._action(view, offset, turn, gripper_action(-config.grip_share))
+        return self._action(view, offset, turn, self._grip(view))
 
     def _placed(self, view: View) -> bool:
         offset = view.place_position - view.part_position
         return bool(np.hypot(offset[0], offset[1]) < 2 * self._config.place_tolerance_m and abs(offset[2]) < 0.01)
 
     def _retreat(self, view: View) -> Array:
-        opening = self._opening(view.part_size[0] + 2 * self._config.release_m)
-        free = view.gripper_width > view.part_size[0] + self._config.release_m / 2
+        opening = self._opening(view.part.width + 2 * self._config.release_m)
+        free = view.gripper_width > view.part.width + self._config.release_m / 2
         return self._action(view, np.array([0.0, 0.0, self._config.retreat_m if free else 0.0]), 0.0, opening)
+
+    def _grip(self, view: View) -> float:
+        """The tuned force, unless the part bears less: what the recipe says of that may be 30 % too much."""
+        bearable = _BEARABLE * view.part.crush_force / self._force
+        return gripper_action(-min(self._config.grip_share, bearable))
 
     def _opening(self, width: float) -> float:
         return float(np.clip(width / self._stroke, 0.0, 1.0))

@@ -55,6 +55,7 @@ class RobotConfig(Config):
     joint_jerk_rad_s3: PositivePerJoint
     joint_torque_n_m: PositivePerJoint
     joint_placements_rpy_xyz: Annotated[list[Placement], Len(JOINTS, JOINTS)]
+    hand_placement_rpy_xyz: Placement
     tcp_placement_rpy_xyz: Placement
     rest_posture_rad: PerJoint
     link_inertials: dict[str, Inertial]

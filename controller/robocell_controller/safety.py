@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robocell_controller.contract import Array, Segment, Setpoint
+from robocell_controller.contract import JOINTS, Array, Segment, Setpoint
 from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import JointLimits
 
@@ -31,7 +31,7 @@ class SafetyKernel:
     """Checks segments of one robot at one controller rate.
 
     Velocity, acceleration and jerk are the finite differences of the position setpoints. All of them are linear in
-    the last setpoint and the segment, so one matrix gives them all.
+    the last setpoint and the segment, so one matrix gives them all. Not thread-safe: it reuses a workspace.
     """
 
     def __init__(self, limits: JointLimits, rates: RatesConfig) -> None:
@@ -40,19 +40,26 @@ class SafetyKernel:
         self._tick = rates.tick
         self._ticks = rates.ticks
         self._steps = np.arange(1, rates.ticks + 1)[:, None]
-        self._differences = _differences(rates)
-        bounds = [limits.velocity, limits.acceleration, limits.jerk, limits.velocity]
-        self._bounds = np.repeat(np.array(bounds), rates.ticks, axis=0) * (1.0 + _ROUNDING)
-        self._braking_time = 0.5 / limits.acceleration  # s of braking for each rad/s, halved
+        self._matrix = _matrix(rates)
+        rate_bounds = [limits.velocity, limits.acceleration, limits.jerk, limits.velocity]
+        rate_bounds = [(1.0 + _ROUNDING) * bound for bound in rate_bounds]
+        self._highest = np.repeat(np.array([*rate_bounds, limits.upper]), rates.ticks, axis=0)
+        self._lowest = np.repeat(np.array([*(-bound for bound in rate_bounds), limits.lower]), rates.ticks, axis=0)
+        braking_time = 0.5 / limits.acceleration  # s of braking for each rad/s, halved
+        self._joints = np.stack([limits.lower, limits.upper, braking_time], axis=1).tolist()
+        self._known = np.empty((3 + 2 * rates.ticks, JOINTS))
 
     def certify(self, setpoint: Setpoint, segment: Segment) -> Verdict:
         """Identity on a safe segment; otherwise a stop from ``setpoint`` and the limit that was at risk."""
-        known = np.concatenate([setpoint.q[None], setpoint.dq[None], setpoint.ddq[None], segment.q, segment.dq])
+        known, n = self._known, self._ticks
+        known[0], known[1], known[2], known[3 : 3 + n], known[3 + n :] = (
+            setpoint.q, setpoint.dq, setpoint.ddq, segment.q, segment.dq,
+        )  # fmt: skip
         with np.errstate(all="ignore"):  # a hostile segment may overflow: the result then fails the checks
-            rates = self._differences @ known
-            reason = self._violation(segment, rates)
+            values = self._matrix @ known
+            reason = self._violation(segment, values)
         if not reason:
-            return Verdict(segment, Setpoint(segment.q[-1], rates[self._ticks - 1], rates[2 * self._ticks - 1]), "")
+            return Verdict(segment, Setpoint(values[0], values[1], values[2]), "")
         stop = self.brake(setpoint, segment.gripper if math.isfinite(segment.gripper) else 0.0)
         last = stop.dq[-2] if len(stop.dq) > 1 else setpoint.dq
         return Verdict(stop, Setpoint(stop.q[-1], stop.dq[-1], (stop.dq[-1] - last) / self._tick), reason)
@@ -63,35 +70,41 @@ class SafetyKernel:
         dq = np.sign(setpoint.dq) * speed
         return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper)
 
-    def _violation(self, segment: Segment, rates: Array) -> str:
+    def _violation(self, segment: Segment, values: Array) -> str:
         """The first limit at risk. Every test asks for "within", which NaN never is."""
         if not math.isfinite(segment.gripper):
             return "not finite"
-        within = np.abs(rates) <= self._bounds
-        if not within.all():
+        checked = values[3:]
+        if not ((checked <= self._highest).all() and (checked >= self._lowest).all()):
             if not (np.isfinite(segment.q).all() and np.isfinite(segment.dq).all()):
                 return "not finite"
+            within = (checked <= self._highest) & (checked >= self._lowest)
             return _KINDS[int(np.flatnonzero(~within.all(axis=1))[0]) // self._ticks]
-        # Discrete braking at a from v passes v²/2a and at most half a tick of v more.
-        dq = rates[self._ticks - 1]
-        stop = segment.q[-1] + dq * (np.abs(dq) * self._braking_time + self._tick)
-        ends = np.concatenate([segment.q, stop[None]])
-        if not ((ends >= self._limits.lower).all() and (ends <= self._limits.upper).all()):
-            return "joint position"
-        return ""
+        return "" if self._can_stop(values[0].tolist(), values[1].tolist()) else "joint position"
+
+    def _can_stop(self, q: list[float], dq: list[float]) -> bool:
+        """Discrete braking at a from v passes v²/2a and at most half a tick of v more."""
+        for position, speed, (lower, upper, braking_time) in zip(q, dq, self._joints, strict=True):
+            if not lower <= position + speed * (abs(speed) * braking_time + self._tick) <= upper:
+                return False
+        return True
 
 
-_KINDS = ("joint velocity", "joint acceleration", "joint jerk", "joint velocity")
+_KINDS = ("joint velocity", "joint acceleration", "joint jerk", "joint velocity", "joint position")
 
 
-def _differences(rates: RatesConfig) -> Array:
-    """Matrix from [q, dq, ddq of the setpoint; q, dq of the segment] to its velocities, accelerations, jerks and dq."""
+def _matrix(rates: RatesConfig) -> Array:
+    """Matrix [3 + 5 ticks, 3 + 2 ticks] from [q, dq, ddq of the setpoint; q, dq of the segment].
+
+    It gives the next setpoint's q, dq and ddq, and for each tick the velocities, accelerations and jerks that are
+    the differences of the positions, the segment's own dq and its positions.
+    """
     n, tick = rates.ticks, rates.tick
     identity = np.eye(3 + 2 * n)
     before, q, dq = identity[:3], identity[3 : 3 + n], identity[3 + n :]
-    rows = []
-    values = q
+    rows = [q]
     for order in range(3):
-        values = (values - np.vstack([before[order], values[:-1]])) / tick
-        rows.append(values)
-    return np.vstack([*rows, dq])
+        rows.append((rows[-1] - np.vstack([before[order], rows[-1][:-1]])) / tick)
+    positions, velocities, accelerations, jerks = rows
+    last = np.stack([positions[-1], velocities[-1], accelerations[-1]])
+    return np.vstack([last, velocities, accelerations, jerks, dq, positions])

@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from robocell_controller.cell import CellConfig
+from robocell_controller.clock import FreeRunningClock
 from robocell_controller.config import load
-from robocell_controller.contract import ACTION_SIZE, JointCommand
+from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.estimator import View
 from robocell_controller.observer import BOUNDS
 from robocell_envs.rendering import render
-from robocell_envs.scenario import draw
+from robocell_envs.scenario import Scenario, draw
 from robocell_envs.simulated_plant import SimulatedPlant
 from robocell_envs.tasks import pick_place as task
+from robocell_envs.window import viewed
 
 Observation = npt.NDArray[np.float32]
 Action = npt.NDArray[np.float32]
@@ -45,7 +47,10 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     25    gripper_effort            N    70        ±3
     26    holding                   1    1         ±3     something is between the pads
     27    part_age                  s    0.2       ±3     time since the tracked pose was taken
-    28    gripper_command           1    1         ±3     opening, or minus the share of force, in force
+    28-29 part_velocity             m/s  0.3       ±3     x, y: of the belt under it, or of the hand that holds it
+    30    part_crush_force          N    70        ±3     from the recipe, ±30 %
+    31    lift_force                N    5         ±3     on what is held, from the joint torques
+    32    gripper_command           1    1         ±3     opening, or minus the share of force, in force
     ===== ========================= ==== ========= ====== =============================================
 
     **Action** (``Box`` [-1, 1], float32):
@@ -59,7 +64,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ===== ======== ============================================================================
 
     **Success**: the part lies in the slot within the task's tolerances, at rest, released, the hand clear of it.
-    **Episode end**: terminated at success or when the part falls from the table; truncated at the time limit.
+    **Episode end**: terminated at success, at a collision (the open hand strikes the part from above), when the part is
+    crushed or falls from the table; truncated at the time limit.
     **Randomised**: part pose, size, mass, friction, colour; slot pose; start pose; sensor noise (cell config).
     **Reward**: sum of ``info["reward_terms"]``, see ``robocell_envs.tasks.pick_place``.
 
@@ -67,7 +73,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - declared so by Gymnasium
-        "render_modes": ["rgb_array"],
+        "render_modes": ["rgb_array", "human"],
         "render_fps": 25,
     }
 
@@ -76,11 +82,16 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
 
         Args:
             cell: a config, or the name or file of one.
-            render_mode: ``"rgb_array"`` or None.
+            render_mode: ``"rgb_array"``, ``"human"`` (a window, in real time) or None.
+
+        Raises:
+            InputError: bad cell, or no display for a window.
         """
         self.cell = load(CellConfig, "cells", cell) if isinstance(cell, str) else cell
         self.render_mode = render_mode
-        self.plant = SimulatedPlant(self.cell, visual=render_mode is not None)
+        human = render_mode == "human"
+        self.plant = SimulatedPlant(self.cell, visual=render_mode is not None, window=human)
+        self._clock = viewed(self.plant.world.client, self.cell.rates.policy_hz) if human else FreeRunningClock()
         self.path = self.cell.control_path()
         self.observation_space = gymnasium.spaces.Box(-BOUNDS, BOUNDS, dtype=np.float32)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), dtype=np.float32)
@@ -92,19 +103,22 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ) -> tuple[Observation, dict[str, Any]]:
         """A new part; bit-reproducible from ``seed``, and so is every reset after it."""
         super().reset(seed=seed)
-        self.plant.load(draw(self.plant.config, int(self.np_random.integers(2**63))))
+        return self.begin(draw(self.plant.config, int(self.np_random.integers(2**63)))), {}
+
+    def begin(self, scenario: Scenario) -> Observation:
+        """Starts an episode with a scenario of our choice."""
+        self.plant.load(scenario)
         truth = self.plant.truth
         self.path.reset(truth.q, truth.dq, truth.gripper_width / self._stroke)
         self._steps = 0
-        return self._observe(), {}
+        return self._observe()
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One policy period."""
         verdict = self.path.command(action)
-        segment = verdict.segment
         before = self.plant.now
-        for q, dq in zip(segment.q, segment.dq, strict=True):
-            self.plant.write(JointCommand(q, dq, segment.gripper))
+        self.plant.play(verdict.segment)
+        self._clock.wait()
         self._steps += 1
         outcome = self.plant.outcome()
         placed = outcome == task.PLACED
@@ -117,8 +131,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         return self._observe(), float(sum(terms.values())), outcome is not None, truncated, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """A picture of the cell, uint8 [height, width, 3]."""
-        return render(self.plant.world) if self.render_mode else None
+        """A picture of the cell, uint8 [height, width, 3]; None if the cell is in a window or not to be seen."""
+        return render(self.plant.world) if self.render_mode == "rgb_array" else None
 
     def random_state(self) -> dict[str, Any]:
         """State of the stream that resets draw from, as JSON."""
@@ -149,5 +163,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
             "drops": record.drops,
             "placement_error_m": self.plant.now.placement_error,
             "energy_j": record.energy,
+            "peak_force_n": record.peak_force,
+            "impact_n": record.impact,
             "failure": None if placed else self.plant.failure(),
         }

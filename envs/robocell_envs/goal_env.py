@@ -42,7 +42,7 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
     ============= ===== ==== ==============================================================
     key           shape unit meaning
     ============= ===== ==== ==============================================================
-    observation   [29]  1    observation of ``PickPlaceEnv``
+    observation   [33]  1    observation of ``PickPlaceEnv``
     achieved_goal [3]   m    part centre as the sensors tell it, frame ``base``
     desired_goal  [3]   m    where the part's centre belongs, frame ``base``
     ============= ===== ==== ==============================================================
@@ -66,7 +66,7 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
 
         Args:
             cell: a config, or the name or file of one.
-            render_mode: ``"rgb_array"`` or None.
+            render_mode: that of ``PickPlaceEnv``.
         """
         self.cell_env = PickPlaceEnv(cell, render_mode)
         self.render_mode = render_mode
@@ -109,7 +109,7 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
         return np.asarray(np.linalg.norm(offset, axis=-1) < self._tolerance, dtype=np.float32) - np.float32(1.0)
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """A picture of the cell, uint8 [height, width, 3]."""
+        """What ``PickPlaceEnv.render`` returns."""
         return self.cell_env.render()
 
     def random_state(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def true_view(view: View, plant: SimulatedPlant) -> View:
     return replace(
         view,
         part_position=truth.part_position,
-        part_yaw=nearest_branch(truth.part_yaw, view.part_yaw),
+        part_yaw=nearest_branch(truth.part_yaw, view.part_yaw, view.part.symmetry),
         gripper_width=truth.gripper_width,
         gripper_effort=truth.gripper_effort,
         part_age=0.0,

@@ -16,6 +16,7 @@ import numpy as np
 import pinocchio as pin
 import pybullet_data
 
+from robocell_controller.kinematics import inertia
 from robocell_controller.robot import RobotConfig
 
 ARM_JOINTS = list(range(7))
@@ -60,7 +61,8 @@ def _merge_hand(root: ET.Element, robot: RobotConfig) -> None:
     for shape in hand.findall("visual") + hand.findall("collision"):
         _set_origin(shape, hand_in_link7 * _origin(shape))
         link7.append(shape)
-    merged = _inertia(robot, "panda_link7") + hand_in_link7.act(_inertia(robot, "panda_hand"))
+    bodies = robot.link_inertials
+    merged = inertia(bodies["panda_link7"]) + hand_in_link7.act(inertia(bodies["panda_hand"]))
     _write_inertia(link7, merged)
     for finger in ("panda_finger_joint1", "panda_finger_joint2"):
         joint = _find(root, "joint", finger)
@@ -117,12 +119,7 @@ def _set_inertia(link: ET.Element, robot: RobotConfig) -> None:
         box = pin.Inertia.FromBox(mass, 0.02, 0.02, 0.05)
         _write_inertia(link, pin.Inertia(mass, np.array([0.0, side, 0.02]), box.inertia))
     elif name in robot.link_inertials and name != "panda_link7":
-        _write_inertia(link, _inertia(robot, name))
-
-
-def _inertia(robot: RobotConfig, link: str) -> pin.Inertia:
-    mass, x, y, z, xx, xy, xz, yy, yz, zz = robot.link_inertials[link]
-    return pin.Inertia(mass, np.array([x, y, z]), np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]))
+        _write_inertia(link, inertia(robot.link_inertials[name]))
 
 
 def _write_inertia(link: ET.Element, inertia: pin.Inertia) -> None:

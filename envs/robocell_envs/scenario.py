@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 
 import numpy as np
 
 from robocell_controller.contract import Array
+from robocell_envs.parts import Part, draw_part
 from robocell_envs.simulation_config import PoseConfig, SimulationConfig
 
 TRAY_HEIGHT = 0.005  # m, thickness of the tray's floor
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A box of square section: width, height (m), mass (kg), friction against rubber, colour (red, green, blue)."""
-
-    width: float
-    height: float
-    mass: float
-    friction: float
-    colour: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +24,7 @@ class Scenario:
         slot_position: [3] m, where the part's bottom face belongs.
         slot_yaw: rad.
         start_tcp: [3] m, TCP position at the start of an episode.
+        start_yaw: rad, of the TCP then.
         start_rise: m/s, its upward speed then.
         start_gripper: m, width of the gripper then.
         sensor_seed: seed of the sensors' random streams.
@@ -46,6 +36,7 @@ class Scenario:
     slot_position: Array
     slot_yaw: float
     start_tcp: Array
+    start_yaw: float
     start_rise: float
     start_gripper: float
     sensor_seed: int
@@ -56,13 +47,13 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
     part_stream, pose_stream, slot_stream, start_stream, sensor_stream = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
     )
-    part = _part(config, part_stream)
+    part = draw_part(config.part, part_stream)
     x, y, part_yaw = _pose(config.part_pose, pose_stream)
     slot_x, slot_y, slot_yaw = _pose(config.slot_pose, slot_stream)
     start = config.start
-    start_x, start_y, start_z, rise, gripper = (
+    start_x, start_y, start_z, yaw, rise, gripper = (
         start_stream.uniform(low, high)
-        for low, high in (start.x_m, start.y_m, start.z_m, start.rise_m_s, start.gripper_m)
+        for low, high in (start.x_m, start.y_m, start.z_m, start.yaw_rad, start.rise_m_s, start.gripper_m)
     )
     return Scenario(
         part=part,
@@ -71,6 +62,7 @@ def draw(config: SimulationConfig, seed: int) -> Scenario:
         slot_position=np.array([slot_x, slot_y, TRAY_HEIGHT]),
         slot_yaw=slot_yaw,
         start_tcp=np.array([start_x, start_y, start_z]),
+        start_yaw=yaw,
         start_rise=rise,
         start_gripper=gripper,
         sensor_seed=int(sensor_stream.integers(2**63)),
@@ -85,16 +77,6 @@ def nominal_poses(config: SimulationConfig) -> tuple[Array, Array]:
         x, y, yaw = (float(np.mean(bounds)) for bounds in (pose.x_m, pose.y_m, pose.yaw_rad))
         taught.append(np.array([x, y, bottom + height / 2, yaw]))
     return taught[0], taught[1]
-
-
-def _part(config: SimulationConfig, stream: np.random.Generator) -> Part:
-    ranges = config.part
-    width, height, density, friction = (
-        stream.uniform(low, high)
-        for low, high in (ranges.width_m, ranges.height_m, ranges.density_kg_m3, ranges.friction)
-    )
-    red, green, blue = hsv_to_rgb(stream.random(), stream.uniform(0.65, 0.85), stream.uniform(0.75, 0.95))
-    return Part(width, height, density * width**2 * height, friction, (red, green, blue))
 
 
 def _pose(config: PoseConfig, stream: np.random.Generator) -> tuple[float, float, float]:

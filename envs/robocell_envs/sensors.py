@@ -15,7 +15,7 @@ _ROUNDING = 1e-9  # s
 class Sensor:
     """One sensor of a vector quantity."""
 
-    def __init__(self, config: SensorConfig, stream: np.random.Generator, truth: Array, time: float = 0.0) -> None:
+    def __init__(self, config: SensorConfig, stream: np.random.Generator, truth: Array, time: float) -> None:
         """Starts with one true sample, as a sensor that has been running.
 
         Args:
@@ -26,8 +26,11 @@ class Sensor:
         """
         self._config = config
         self._stream = stream
-        self._bias = config.bias * stream.standard_normal(truth.shape) if config.bias else np.zeros(truth.shape)
-        self._next = time + 1.0 / config.rate_hz
+        self._period = 1.0 / config.rate_hz
+        self._noise, bias = config.spreads()
+        self._noisy = bool(self._noise.any())
+        self._bias = bias * stream.standard_normal(len(truth)) if bias.any() else bias
+        self._next = time + self._period
         self._pending: deque[tuple[float, Array]] = deque()
         self._latest = (time - config.delay_s, truth + self._bias)
 
@@ -35,10 +38,11 @@ class Sensor:
         """Takes a sample if one is due at ``time`` s; ``truth`` [n] is the value now."""
         if time < self._next - _ROUNDING:
             return
-        self._next += 1.0 / self._config.rate_hz
+        while self._next < time + _ROUNDING:
+            self._next += self._period
         value = truth + self._bias
-        if self._config.noise:
-            value = value + self._config.noise * self._stream.standard_normal(truth.shape)
+        if self._noisy:
+            value += self._noise * self._stream.standard_normal(len(truth))
         if not (self._config.dropout and self._stream.random() < self._config.dropout):
             self._pending.append((time, value))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robocell_controller.cell import CellConfig
-from robocell_controller.contract import Array, CellState, JointCommand
+from robocell_controller.contract import Array, CellState, JointCommand, Segment
 from robocell_controller.kinematics import Kinematics
 from robocell_envs.scenario import Scenario, draw
 from robocell_envs.sensors import Sensor
@@ -18,30 +18,33 @@ from robocell_envs.world import Truth, World
 
 @dataclass(slots=True)
 class CycleRecord:
-    """What happened in the current cycle so far; times in s, energy in J."""
+    """What happened in the current cycle so far; times in s, energy in J, forces in N."""
 
     start: float
     time: float = 0.0
     drops: int = 0
     lifted: bool = False
     energy: float = 0.0
+    peak_force: float = 0.0
+    impact: float = 0.0
 
 
 class SimulatedPlant:
     """A plant for one cell config. Parts come from ``seeds`` one after another, or by :meth:`load`."""
 
-    def __init__(self, cell: CellConfig, seed: int = 0, visual: bool = False) -> None:
+    def __init__(self, cell: CellConfig, seed: int = 0, visual: bool = False, window: bool = False) -> None:
         """Starts a simulator; nothing is on the table before :meth:`present` or :meth:`load`.
 
         Args:
             cell: the cell's config.
             seed: seed of the sequence of parts that :meth:`present` draws.
             visual: load visual shapes for rendering (slower resets, same physics).
+            window: show the world in a window, see :mod:`robocell_envs.window`.
         """
         self.config = simulation_config(cell)
         self._cell = cell
         robot = cell.load_robot()
-        self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual)
+        self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual, window)
         self._kinematics = Kinematics(robot)
         self._parts = np.random.default_rng(seed)
         self._tick = cell.rates.tick
@@ -60,7 +63,7 @@ class SimulatedPlant:
         """A part of our choice, with the arm at the scenario's start pose."""
         self._cycle = -1
         self._ticks = 0
-        q = self._kinematics.inverse(scenario.start_tcp, 0.0)
+        q = self._kinematics.inverse(scenario.start_tcp, scenario.start_yaw)
         _, jacobian = self._kinematics.pose_and_jacobian(q)
         rising = np.array([0.0, 0.0, scenario.start_rise, 0.0, 0.0, 0.0])
         self._begin(scenario, q, self._kinematics.solve(jacobian, rising, np.zeros_like(q)), scenario.start_gripper)
@@ -72,8 +75,7 @@ class SimulatedPlant:
             self._sample(self.world.truth(), (self._joints, self._gripper))
         joints, _ = self._joints.read(time)
         (width, effort), _ = self._gripper.read(time)
-        position, age = self._tracker.read(time)
-        yaw, _ = self._tracker_yaw.read(time)
+        tracked, age = self._tracker.read(time)
         return CellState(
             time=time,
             q=joints[:7],
@@ -81,10 +83,10 @@ class SimulatedPlant:
             tau=joints[14:],
             gripper_width=float(width),
             gripper_effort=float(effort),
-            part_position=position,
-            part_yaw=float(yaw[0]),
+            part_position=tracked[:3],
+            part_yaw=float(tracked[3]),
             part_age=age,
-            part_size=np.array([scenario.part.width, scenario.part.height]),
+            part=scenario.part.info,
             slot_position=scenario.slot_position,
             slot_yaw=scenario.slot_yaw,
             cycle=self._cycle,
@@ -92,16 +94,21 @@ class SimulatedPlant:
 
     def write(self, command: JointCommand) -> None:
         """One controller tick passes."""
-        self.world.step(command)
-        self._ticks += 1
+        self._pass(command.q[None], command.dq[None], command.gripper)
+
+    def play(self, segment: Segment) -> None:
+        """One policy period passes: the same as writing its ticks one by one, but quicker."""
+        self._pass(segment.q, segment.dq, segment.gripper)
+
+    def _pass(self, q: Array, dq: Array, gripper: float) -> None:
+        self.world.follow(q, dq, gripper)
+        self._ticks += len(q)
         if self._ticks % self._cell.rates.ticks == 0:
             self._sense()
 
     def outcome(self) -> str | None:
-        """``"placed"``, ``"off_table"``, or None while the cycle is open."""
-        if task.success(self.config.task, self.now):
-            return task.PLACED
-        return "off_table" if self.now.off_table else None
+        """``"placed"``, ``"crushed"``, ``"off_table"``, ``"collision"``, or None while the cycle is open."""
+        return task.outcome(self.config.task, self.now)
 
     def failure(self) -> str:
         """Failure class, were the cycle to end now."""
@@ -127,23 +134,27 @@ class SimulatedPlant:
 
     def _start_sensors(self, seed: int) -> None:
         sensors = self.config.sensors
-        streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
-        joints, gripper, position, yaw = _readings(self.truth)
-        self._joints = Sensor(sensors.joints, streams[0], joints, self.time)
-        self._gripper = Sensor(sensors.gripper, streams[1], gripper, self.time)
-        self._tracker = Sensor(sensors.tracker_position, streams[2], position, self.time)
-        self._tracker_yaw = Sensor(sensors.tracker_yaw, streams[3], yaw, self.time)
+        streams = np.random.SeedSequence(seed).spawn(3)
+        self._joints, self._gripper, self._tracker = (
+            Sensor(config, np.random.default_rng(stream), value, self.time)
+            for config, stream, value in zip(
+                (sensors.joints, sensors.gripper, sensors.tracker), streams, _readings(self.truth), strict=True
+            )
+        )
 
     def _sense(self) -> None:
         """Truth, sensors and the cycle's record, once per policy period."""
         self.truth = truth = self.world.truth()
-        self._sample(truth, (self._joints, self._gripper, self._tracker, self._tracker_yaw))
+        self.world.impact = 0.0
+        self._sample(truth, (self._joints, self._gripper, self._tracker))
         time = self.time
         before, self.now = self.now, self._measure()
         record = self.record
         record.time = time - record.start
         record.drops += int(task.dropped(before, self.now))
         record.lifted |= self.now.held and self.now.raised
+        record.peak_force = max(record.peak_force, truth.part_force)
+        record.impact = max(record.impact, truth.impact)
         record.energy += float(np.abs(truth.tau * truth.dq).sum()) * self._tick * self._cell.rates.ticks
 
     def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:
@@ -154,10 +165,9 @@ class SimulatedPlant:
         return task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
 
 
-def _readings(truth: Truth) -> tuple[Array, Array, Array, Array]:
+def _readings(truth: Truth) -> tuple[Array, Array, Array]:
     return (
         np.concatenate([truth.q, truth.dq, truth.tau]),
         np.array([truth.gripper_width, truth.gripper_effort]),
-        truth.part_position,
-        np.array([truth.part_yaw]),
+        np.array([*truth.part_position.tolist(), truth.part_yaw]),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import numpy as np
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AfterValidator
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config, parse
+from robocell_controller.contract import JOINTS, Array
 from robocell_controller.robot import Positive
 
 
@@ -24,12 +26,14 @@ PositiveRange = Annotated[list[Positive], Len(2, 2), AfterValidator(_ordered)]
 
 
 class PartConfig(Config):
-    """Ranges that each part is drawn from, uniformly."""
+    """Kinds and ranges that each part is drawn from, uniformly. The recipe knows the crush force to ±30 %."""
 
+    kinds: Annotated[list[Literal["box", "cylinder", "prism"]], Len(1)]
     width_m: PositiveRange
     height_m: PositiveRange
     density_kg_m3: PositiveRange
     friction: PositiveRange
+    crush_force_n: PositiveRange
 
 
 class PoseConfig(Config):
@@ -41,32 +45,75 @@ class PoseConfig(Config):
 
 
 class StartConfig(Config):
-    """Ranges of the TCP's position and upward speed and of the gripper's width at the start of an episode."""
+    """Ranges of the TCP's position, yaw and upward speed and of the gripper's width at the start of an episode."""
 
     x_m: Range
     y_m: Range
     z_m: PositiveRange
+    yaw_rad: Range
     rise_m_s: Range
     gripper_m: PositiveRange
 
 
 class SensorConfig(Config):
-    """One sensor: rate → noise → bias → delay → dropout. Noise and bias are standard deviations in SI units."""
+    """One sensor: rate → noise → bias → delay → dropout. Noise and bias are given as standard deviations."""
 
     rate_hz: Positive
-    noise: NotNegative
-    bias: NotNegative
     delay_s: NotNegative
     dropout: Annotated[float, Ge(0), Lt(1)]
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Standard deviations of noise and bias, [n] each."""
+        raise NotImplementedError
+
+
+class JointSensorConfig(SensorConfig):
+    """Encoders and torque sensors of all joints."""
+
+    noise_rad: NotNegative
+    noise_rad_s: NotNegative
+    noise_n_m: NotNegative
+    bias_rad: NotNegative
+    bias_n_m: NotNegative
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Noise and bias of positions, velocities, torques; both [21]."""
+        noise = np.repeat([self.noise_rad, self.noise_rad_s, self.noise_n_m], JOINTS)
+        return noise, np.repeat([self.bias_rad, 0.0, self.bias_n_m], JOINTS)
+
+
+class GripperSensorConfig(SensorConfig):
+    """Width and effort of the gripper."""
+
+    noise_m: NotNegative
+    noise_n: NotNegative
+    bias_m: NotNegative
+    bias_n: NotNegative
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Noise and bias of width, effort; both [2]."""
+        return np.array([self.noise_m, self.noise_n]), np.array([self.bias_m, self.bias_n])
+
+
+class TrackerConfig(SensorConfig):
+    """The camera system that tracks the part's pose."""
+
+    noise_m: NotNegative
+    noise_rad: NotNegative
+    bias_m: NotNegative
+    bias_rad: NotNegative
+
+    def spreads(self) -> tuple[Array, Array]:
+        """Noise and bias of x, y, z, yaw; both [4]."""
+        return np.array([*[self.noise_m] * 3, self.noise_rad]), np.array([*[self.bias_m] * 3, self.bias_rad])
 
 
 class SensorsConfig(Config):
     """The sensors of the cell."""
 
-    joints: SensorConfig
-    gripper: SensorConfig
-    tracker_position: SensorConfig
-    tracker_yaw: SensorConfig
+    joints: JointSensorConfig
+    gripper: GripperSensorConfig
+    tracker: TrackerConfig
 
 
 class RewardConfig(Config):
@@ -77,6 +124,7 @@ class RewardConfig(Config):
     grip: NotNegative
     success: NotNegative
     drop: Annotated[float, Le(0)]
+    impact_per_n: Annotated[float, Le(0)]
     time_per_s: Annotated[float, Le(0)]
 
 
@@ -88,13 +136,21 @@ class TaskConfig(Config):
     tilt_tolerance_rad: Positive
     clearance_m: Positive
     rest_speed_m_s: Positive
+    impact_limit_n: Positive
     reward: RewardConfig
+
+
+class SolverConfig(Config):
+    """Iterations of the contact solver: while the hand is open, and while it closes or grips."""
+
+    open: Annotated[int, Gt(0)]
+    gripping: Annotated[int, Gt(0)]
 
 
 class SimulationConfig(Config):
     """The section ``simulation`` of a cell config."""
 
-    solver_iterations: Annotated[int, Gt(0)]
+    solver_iterations: SolverConfig
     part: PartConfig
     part_pose: PoseConfig
     slot_pose: PoseConfig

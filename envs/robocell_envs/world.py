@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robocell_controller.contract import Array, JointCommand
+from robocell_controller.contract import Array
 from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import RobotConfig
-from robocell_envs.bullet import BulletClient, connect, pybullet
+from robocell_envs.bullet import BulletClient, connect, pybullet, quiet
+from robocell_envs.parts import collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_HEIGHT, Scenario
+from robocell_envs.simulation_config import SolverConfig
+from robocell_envs.window import connect_window
 
 _JOINTS = ARM_JOINTS + FINGER_JOINTS
 _GRAVITY = -9.81  # m/s²
@@ -26,10 +29,12 @@ _TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
-_VELOCITY_GAINS = [1.0] * 7
-_GRIP_SPEED = 1.0  # m/s, see _Gripper
-_WIDTH_GAIN = 20.0  # 1/s
+_ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
+_GRIP_SPEED = 2.0  # m/s, see _Gripper
+_BELT_FORCE = 300.0  # N, which the coupling of the fingers bears
+_WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
 _STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
+_FREE, _CLOSING, _GRIPPING = range(3)
 _LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
 
 
@@ -47,6 +52,8 @@ class Truth:
         part_yaw: rad.
         part_tilt: rad, angle between the part's axis and the vertical.
         part_speed: m/s.
+        part_force: N, the greatest force of one finger on the part.
+        impact: N, the greatest vertical force of the open hand on the part since ``impact`` was set to 0.
     """
 
     q: Array
@@ -58,6 +65,8 @@ class Truth:
     part_yaw: float
     part_tilt: float
     part_speed: float
+    part_force: float
+    impact: float
 
 
 class World:
@@ -68,30 +77,34 @@ class World:
         robot: RobotConfig,
         rates: RatesConfig,
         table_friction: float,
-        solver_iterations: int,
+        solver_iterations: SolverConfig,
         visual: bool = False,
+        window: bool = False,
     ) -> None:
         """Starts an empty client; :meth:`build` fills it."""
-        self.client = connect()
+        self.client = connect_window() if window else connect()
         # Bound once: the client looks every function up anew at each call, which costs as much as a short call itself.
         self._drive_joints = self.client.setJointMotorControlArray
         self._step_physics = self.client.stepSimulation
         self._joint_states = self.client.getJointStates
         self._base_pose = self.client.getBasePositionAndOrientation
         self._base_velocity = self.client.getBaseVelocity
+        self._contacts = self.client.getContactPoints
         self._urdf = str(urdf_file(robot.model_dump_json(), visual))
         self._robot = robot
         self._torque = robot.limits.torque.tolist()
         self._rates = rates
-        substeps = rates.physics_hz // rates.controller_hz
-        self._remaining = np.arange(substeps, 0, -1)[:, None] / rates.physics_hz  # s from each step to the tick's end
+        self._substeps = rates.physics_hz // rates.controller_hz
+        # s from the start of each physics step to the end of its tick, [1, substeps, 1]
+        self._remaining = np.arange(self._substeps, 0, -1)[None, :, None] / rates.physics_hz
         self._table_friction = table_friction
         self._iterations = solver_iterations
 
     def close(self) -> None:
         """Frees the client; may be called twice."""
         if self.client.isConnected():
-            self.client.disconnect()
+            with quiet():
+                self.client.disconnect()
 
     def build(self, scenario: Scenario, q: Array, dq: Array, gripper_width: float) -> None:
         """Clears the world and sets it up anew.
@@ -106,8 +119,10 @@ class World:
         client.resetSimulation()
         client.setPhysicsEngineParameter(
             fixedTimeStep=1.0 / self._rates.physics_hz,
-            numSolverIterations=self._iterations,
             deterministicOverlappingPairs=1,
+            erp=_ERROR_REDUCTION,
+            contactERP=_ERROR_REDUCTION,
+            frictionERP=_ERROR_REDUCTION,
         )
         client.setGravity(0.0, 0.0, _GRAVITY)
         self.arm = self._add_arm(q, dq, gripper_width)
@@ -116,28 +131,41 @@ class World:
         turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.slot_yaw])
         self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, _TRAY_COLOUR)
         self.part = self._add_part(scenario)
-        self._gripper = _Gripper(client, self.arm, self._robot)
+        self.impact = 0.0
+        self._iterate(self._iterations.open)
+        self._gripper = _Gripper(client, self.arm, self._robot, self._rates.physics_hz)
 
-    def step(self, command: JointCommand) -> None:
-        """Lets one controller tick pass with the drives following ``command``.
+    def follow(self, q: Array, dq: Array, gripper: float) -> None:
+        """Lets one controller tick pass for each row of the setpoints ``q`` rad and ``dq`` rad/s, both [ticks, 7].
 
         As real drives do, these interpolate: each physics step is given the position where the joint should be at its
         start, and the velocity moves it on. One target for the whole tick would make the joints run ahead of it.
+        ``gripper`` is a command as in ``JointCommand``.
         """
-        self._gripper.drive(command.gripper)
-        speeds = command.dq.tolist()
-        for targets in (command.q - self._remaining * command.dq).tolist():
-            self._drive_joints(
-                self.arm,
-                ARM_JOINTS,
-                pybullet.POSITION_CONTROL,
-                targetPositions=targets,
-                targetVelocities=speeds,
-                forces=self._torque,
-                positionGains=_POSITION_GAINS,
-                velocityGains=_VELOCITY_GAINS,
-            )
-            self._step_physics()
+        iterations = self._iterations.gripping if gripper < 0.0 else self._iterations.open
+        if iterations != self._iterating:
+            self._iterate(iterations)
+        targets = (q[:, None] - self._remaining * dq[:, None]).tolist()
+        for positions, speeds in zip(targets, dq.tolist(), strict=True):
+            self._gripper.drive(gripper)
+            for position in positions:
+                self._drive_joints(
+                    self.arm,
+                    ARM_JOINTS,
+                    pybullet.POSITION_CONTROL,
+                    targetPositions=position,
+                    targetVelocities=speeds,
+                    forces=self._torque,
+                    positionGains=_POSITION_GAINS,
+                )
+                self._step_physics()
+            if gripper >= 0.0:
+                self._watch_impact()
+
+    def _iterate(self, iterations: int) -> None:
+        """A part between two pads takes the solver many iterations; all else takes few."""
+        self._iterating = iterations
+        self.client.setPhysicsEngineParameter(numSolverIterations=iterations)
 
     def truth(self) -> Truth:
         """Reads the true state."""
@@ -155,7 +183,23 @@ class World:
             part_yaw=math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
             part_tilt=math.acos(min(1.0, max(-1.0, 1 - 2 * (x * x + y * y)))),
             part_speed=math.hypot(*velocity),
+            part_force=self._part_force(),
+            impact=self.impact,
         )
+
+    def penetration(self) -> float:
+        """How deep hand and part overlap, m."""
+        return max((-contact[8] for contact in self._contacts(self.arm, self.part)), default=0.0)
+
+    def _watch_impact(self) -> None:
+        for contact in self._contacts(self.arm, self.part):
+            self.impact = max(self.impact, abs(contact[7][2]) * contact[9])
+
+    def _part_force(self) -> float:
+        forces: dict[int, float] = {}
+        for contact in self._contacts(self.arm, self.part):
+            forces[contact[3]] = forces.get(contact[3], 0.0) + contact[9]
+        return max(forces.values(), default=0.0)
 
     def _add_arm(self, q: Array, dq: Array, gripper_width: float) -> int:
         client = self.client
@@ -163,7 +207,7 @@ class World:
         for joint in range(-1, client.getNumJoints(arm)):
             client.changeDynamics(arm, joint, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
         for joint in FINGER_JOINTS:
-            client.changeDynamics(arm, joint, lateralFriction=self._robot.gripper.pad_friction)
+            client.changeDynamics(arm, joint, lateralFriction=self._robot.gripper.pad_friction, frictionAnchor=1)
             client.resetJointState(arm, joint, gripper_width / 2)
         for joint, angle, velocity in zip(ARM_JOINTS, q.tolist(), dq.tolist(), strict=True):
             client.resetJointState(arm, joint, angle, targetVelocity=velocity)
@@ -177,63 +221,72 @@ class World:
 
     def _add_part(self, scenario: Scenario) -> int:
         part = scenario.part
-        half = [part.width / 2, part.width / 2, part.height / 2]
-        shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+        shape = collision_shape(self.client, part)
         turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.part_yaw])
-        body: int = self.client.createMultiBody(part.mass, shape, -1, scenario.part_position.tolist(), turn)
-        self.client.changeDynamics(body, -1, lateralFriction=part.friction)
+        place = scenario.part_position.tolist()
+        # Maximal coordinates: a plain rigid body, which costs less than a multibody without joints.
+        body: int = self.client.createMultiBody(part.mass, shape, -1, place, turn, useMaximalCoordinates=True)
+        # A friction anchor remembers where two surfaces met and takes out the creep that the solver's few iterations
+        # leave: over 5 s of shaking 0.1 mm instead of 1.6 mm.
+        self.client.changeDynamics(body, -1, lateralFriction=part.friction, frictionAnchor=1)
         self.client.changeVisualShape(body, -1, rgbaColor=[*part.colour, 1.0])
         return body
 
 
 class _Gripper:
-    """The drive of the two fingers, coupled as in the real hand.
+    """The drive of the two fingers, which in the real hand are coupled by a belt.
 
-    Bullet's solver builds a motor's force up by mass × velocity error per iteration, from zero in each step. With
-    the fingers' own slow speed as target, ten iterations reach a fifth of the force and the part creeps out of the
-    hand; so once the fingers are stalled on a part, the target speed is raised until the force limit is what acts.
+    Free fingers move alike and so stay together. Once both are stalled on something, the left one holds its place, as
+    the belt would not let them drift together, and the right one presses. Bullet's solver builds a motor's force up by
+    mass × velocity error per iteration, from zero in each step: with the fingers' own slow speed as target ten
+    iterations reach a fifth of the force, so the pressing finger's target is raised until the force limit is what acts.
     """
 
-    def __init__(self, client: BulletClient, arm: int, robot: RobotConfig) -> None:
+    def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
         self._joint_states = client.getJointStates
-        self._drive_joints = client.setJointMotorControlArray
+        self._drive_joint = client.setJointMotorControl2
         self._arm = arm
         self._config = robot.gripper
-        self._closing = False
-        self._gripping = False
-        self._driven = (0.0, 0.0)
-        gear = client.createConstraint(
-            arm, FINGER_JOINTS[0], arm, FINGER_JOINTS[1], pybullet.JOINT_GEAR, [0, 1, 0], [0, 0, 0], [0, 0, 0]
-        )
-        client.changeConstraint(gear, gearRatio=-1, erp=0.1, maxForce=200.0)
+        self._gain = _WIDTH_GAIN / physics_hz
+        self._state = _FREE
+        self._driven: float | None = None
 
     def drive(self, command: float) -> None:
         """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
-        (left, left_speed, *_), (right, right_speed, *_) = self._joint_states(self._arm, FINGER_JOINTS)
         if command < 0.0:
-            speed, force = self._grip(-(left_speed + right_speed) / 2), -command * self._config.force_max_n
-        else:
-            self._closing = self._gripping = False
-            limit = self._config.finger_speed_m_s
-            gap = command * self._config.stroke_m - left - right
-            speed, force = min(max(_WIDTH_GAIN * gap / 2, -limit), limit), self._config.force_max_n
-        force = max(force, self._config.force_min_n)
-        if (speed, force) == self._driven:
-            return  # Bullet keeps a motor's target
-        self._driven = (speed, force)
-        self._drive_joints(
+            self._close(max(-command * self._config.force_max_n, self._config.force_min_n))
+        elif command != self._driven or self._state != _FREE:
+            for joint in FINGER_JOINTS:
+                self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)
+            self._driven, self._state = command, _FREE
+
+    def _close(self, force: float) -> None:
+        """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
+        (left, left_speed, *_), (_, right_speed, *_) = self._joint_states(self._arm, FINGER_JOINTS)
+        state, speed = self._state, self._config.finger_speed_m_s
+        if state == _GRIPPING and -right_speed > _LOST * speed:
+            self._state = _CLOSING
+        elif state == _FREE or (state == _CLOSING and max(-left_speed, -right_speed) < _STALLED * speed):
+            self._state = state + 1
+            if self._state == _GRIPPING:
+                self._go(FINGER_JOINTS[0], left, _POSITION_GAINS[0], _BELT_FORCE)
+        if (self._state, force) == (state, self._driven):
+            return
+        self._driven = force
+        if self._state == _CLOSING:
+            self._run(FINGER_JOINTS[0], -speed, force)
+        self._run(FINGER_JOINTS[1], -speed if self._state == _CLOSING else -_GRIP_SPEED, force)
+
+    def _go(self, joint: int, position: float, gain: float, force: float) -> None:
+        self._drive_joint(
             self._arm,
-            FINGER_JOINTS,
-            pybullet.VELOCITY_CONTROL,
-            targetVelocities=[speed, speed],
-            forces=[force, force],
+            joint,
+            pybullet.POSITION_CONTROL,
+            targetPosition=position,
+            force=force,
+            positionGain=gain,
+            maxVelocity=self._config.finger_speed_m_s,
         )
 
-    def _grip(self, closing_speed: float) -> float:
-        limit = self._config.finger_speed_m_s
-        if self._gripping:
-            self._gripping = closing_speed < _LOST * limit
-        else:
-            self._gripping = self._closing and closing_speed < _STALLED * limit
-        self._closing = True
-        return -_GRIP_SPEED if self._gripping else -limit
+    def _run(self, joint: int, speed: float, force: float) -> None:
+        self._drive_joint(self._arm, joint, pybullet.VELOCITY_CONTROL, targetVelocity=speed, force=force)

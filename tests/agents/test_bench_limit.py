@@ -16,8 +16,9 @@ from robocell_agents.posture_search import best_postures
 from robocell_agents.tables import limit_table
 from robocell_controller.cli import execute
 from robocell_controller.errors import InputError
-from robocell_controller.estimator import QUARTER, nearest_branch
+from robocell_controller.estimator import nearest_branch
 from robocell_controller.kinematics import Kinematics
+from robocell_controller.stations import BeltConfig
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.simulation_config import simulation_config
 from robocell_envs.tasks.pick_place import place_position
@@ -42,6 +43,10 @@ def robot(env):
 @pytest.fixture(scope="module")
 def limits(env):
     return CycleLimits(env.cell)
+
+
+def _of_kind(ours, kind):
+    return replace(ours, part=replace(ours.part, kind=kind))
 
 
 @pytest.mark.parametrize("speed", [-1.0, 0.0, 0.7])
@@ -85,13 +90,14 @@ def test_scenario_and_start_are_those_of_the_episode(env, limits):
 
 def test_postures_keep_to_the_premises(env, limits, robot):
     kinematics, task = Kinematics(robot), simulation_config(env.cell).task
-    for seed in range(SEED, SEED + 3):
-        ours = scenario(env.cell, seed)
+    for seed, kind in enumerate(("box", "prism", "box"), SEED):
+        ours = _of_kind(scenario(env.cell, seed), kind)
+        symmetry = ours.part.info.symmetry
         postures = best_postures(kinematics, robot.limits, task, ours, (*limits.start(ours), 0.0))
         grasp, place = (kinematics.pose(posture) for posture in postures)
         assert all(pose.rotation[2, 2] == pytest.approx(-1.0) for pose in (grasp, place))
-        assert nearest_branch(grasp.yaw, ours.part_yaw) == pytest.approx(ours.part_yaw, abs=1e-4)
-        assert abs(nearest_branch(place.yaw, ours.slot_yaw) - ours.slot_yaw) < task.yaw_tolerance_rad + 1e-3
+        assert nearest_branch(grasp.yaw, ours.part_yaw, symmetry) == pytest.approx(ours.part_yaw, abs=1e-4)
+        assert abs(nearest_branch(place.yaw, ours.slot_yaw, symmetry) - ours.slot_yaw) < task.yaw_tolerance_rad + 1e-3
         along, across, down = in_hand = grasp.rotation.T @ (grasp.position - ours.part_position)
         assert max(abs(along), abs(across)) < ours.part.width / 2 + 1e-4 and abs(across) < 1e-4
         assert abs(down) < ours.part.height / 2 + 1e-4
@@ -99,16 +105,23 @@ def test_postures_keep_to_the_premises(env, limits, robot):
         assert np.hypot(error[0], error[1]) < task.place_tolerance_m + 1e-4 and abs(error[2]) < 1e-4
 
 
-def test_quarter_turns_of_part_and_slot_change_nothing(env, limits):
-    ours = scenario(env.cell, SEED)
-    turned = replace(ours, part_yaw=ours.part_yaw + 2 * QUARTER, slot_yaw=ours.slot_yaw - QUARTER)
+@pytest.mark.parametrize(("kind", "turn"), [("box", np.pi / 2), ("prism", np.pi / 3), ("cylinder", 0.3)])
+def test_turns_that_look_the_same_change_nothing(env, limits, kind, turn):
+    ours = _of_kind(scenario(env.cell, SEED), kind)
+    turned = replace(ours, part_yaw=ours.part_yaw + 2 * turn, slot_yaw=ours.slot_yaw - turn)
     assert limits.of(turned).total_s == pytest.approx(limits.of(ours).total_s, abs=1e-6)
+
+
+def test_the_freer_the_yaw_the_lower_the_limit(env, limits):
+    ours = scenario(env.cell, SEED)
+    box, prism, cylinder = (limits.of(_of_kind(ours, kind)).total_s for kind in ("box", "prism", "cylinder"))
+    assert cylinder < min(box, prism)
 
 
 def test_slow_fingers_count_where_the_arm_is_faster(env, limits):
     ours = scenario(env.cell, SEED + 1)
-    wide = replace(ours, start_gripper=0.08, part=replace(ours.part, width=0.02))
-    assert limits.of(ours).reach_s < 0.5 and limits.of(wide).reach_s == pytest.approx(0.6)
+    wide = replace(ours, start_gripper=0.08, part=replace(ours.part, width=0.01))
+    assert limits.of(ours).reach_s < limits.of(wide).reach_s == pytest.approx(0.7)
 
 
 def test_an_easier_task_has_a_lower_limit(env):
@@ -125,6 +138,12 @@ def test_what_is_out_of_reach_is_refused(env, limits):
     far = replace(scenario(env.cell, SEED), part_position=np.array([1.5, 0.0, 0.02]))
     with pytest.raises(InputError, match="within the arm's reach"):
         limits.of(far)
+
+
+def test_a_belt_is_refused(env):
+    belt = BeltConfig.model_construct()
+    with pytest.raises(InputError, match="parts lie still"):
+        CycleLimits(env.cell.model_copy(update={"belt": belt}))
 
 
 @pytest.fixture(scope="module")

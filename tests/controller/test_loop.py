@@ -10,7 +10,7 @@ import pytest
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
-from robocell_controller.contract import Array, CellState, JointCommand
+from robocell_controller.contract import Array, CellState, JointCommand, Segment
 from robocell_controller.estimator import View
 from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
 from robocell_controller.path import ControlPath
@@ -120,9 +120,9 @@ def test_a_new_part_does_not_jolt_the_arm(cell: CellConfig, plant: RecordingPlan
 def test_env_and_loop_send_the_same_setpoints_for_the_same_actions(cell: CellConfig, plant: RecordingPlant) -> None:
     actions = np.random.default_rng(0).uniform(-1, 1, (60, 5)).astype(np.float32)
     env = PickPlaceEnv(cell)
-    env_commands: list[JointCommand] = []
-    write = env.plant.write
-    env.plant.write = lambda command: (env_commands.append(command), write(command))[1]  # type: ignore[method-assign]
+    segments: list[Segment] = []
+    play = env.plant.play
+    env.plant.play = lambda segment: (segments.append(segment), play(segment))[1]  # type: ignore[method-assign]
     env_observations = [env.reset(seed=11)[0]] + [env.step(action)[0] for action in actions]
 
     plant.scenario_to_load = env.plant.scenario
@@ -139,11 +139,10 @@ def test_env_and_loop_send_the_same_setpoints_for_the_same_actions(cell: CellCon
     loop = ControlLoop(cell, plant, policy_actor(Replay()), FreeRunningClock())  # type: ignore[arg-type]
     assert loop.run(1).stopped == "end of the actions"
     env.close()
-    sent = plant.commands[: len(env_commands)]
-    assert len(env_commands) == len(actions) * cell.rates.ticks
-    np.testing.assert_array_equal([c.q for c in sent], [c.q for c in env_commands])
-    np.testing.assert_array_equal([c.dq for c in sent], [c.dq for c in env_commands])
-    assert [c.gripper for c in sent] == [c.gripper for c in env_commands]
+    sent = plant.commands[: len(actions) * cell.rates.ticks]
+    np.testing.assert_array_equal([c.q for c in sent], np.concatenate([segment.q for segment in segments]))
+    np.testing.assert_array_equal([c.dq for c in sent], np.concatenate([segment.dq for segment in segments]))
+    assert [c.gripper for c in sent[:: cell.rates.ticks]] == [segment.gripper for segment in segments]
     np.testing.assert_array_equal(observations[: len(actions)], env_observations[:-1])
 
 

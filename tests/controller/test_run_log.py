@@ -5,17 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robocell_controller.contract import CellState, JointCommand
+from robocell_controller.contract import CellState, JointCommand, PartInfo
 from robocell_controller.errors import InputError
 from robocell_controller.run_log import RECORD, RunLog, read_log
 
 TICKS = 6
+PART = PartInfo(width=0.04, height=0.04, symmetry=4, crush_force=100.0)
 
 
 def state(index: int) -> CellState:
     q = np.arange(7.0) + index
     zeros = np.zeros(7)
-    return CellState(0.0, q, zeros, zeros, 0.04, 0.0, zeros[:3], 0.0, 0.0, zeros[:2], zeros[:3], 0.0, index // 3)
+    return CellState(0.0, q, zeros, zeros, 0.04, 0.0, zeros[:3], 0.0, 0.0, PART, zeros[:3], 0.0, 0.0, index // 3)
 
 
 def append(log: RunLog, index: int) -> None:

@@ -27,11 +27,13 @@ PLACED = Measures(
     raised=False,
     clear=0.05,
     off_table=False,
+    impact=0.0,
+    crushed=False,
 )
 IN_HAND = replace(PLACED, held=True, raised=True, clear=-0.02, error=(0.1, 0.0, 0.1))
 
 
-def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0) -> Truth:
+def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0, impact: float = 0.0) -> Truth:
     return Truth(
         q=np.zeros(7),
         dq=np.zeros(7),
@@ -42,6 +44,8 @@ def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0) -> Truth
         part_yaw=yaw,
         part_tilt=0.0,
         part_speed=0.0,
+        part_force=effort,
+        impact=impact,
     )
 
 
@@ -84,6 +88,14 @@ def test_success_needs_every_condition(fault):
     assert not task.success(TASK, replace(PLACED, **fault))
 
 
+def test_a_cycle_ends_placed_fallen_or_in_a_collision():
+    assert task.outcome(TASK, PLACED) == "placed"
+    assert task.outcome(TASK, IN_HAND) is None
+    assert task.outcome(TASK, replace(PLACED, off_table=True)) == "off_table"
+    assert task.outcome(TASK, replace(PLACED, impact=1.01 * TASK.impact_limit_n)) == "collision"
+    assert task.outcome(TASK, replace(IN_HAND, crushed=True)) == "crushed"
+
+
 def test_dropped_is_losing_a_part_in_the_air():
     fallen = replace(IN_HAND, held=False)
     assert task.dropped(IN_HAND, fallen)
@@ -96,6 +108,7 @@ def test_dropped_is_losing_a_part_in_the_air():
     ("now", "lifted", "drops", "expected"),
     [
         (replace(IN_HAND, off_table=True), True, 0, "off_table"),
+        (replace(PLACED, impact=1.01 * TASK.impact_limit_n), True, 0, "collision"),
         (IN_HAND, True, 1, "still_held"),
         (replace(PLACED, error=(0.1, 0.0, 0.0)), True, 1, "dropped"),
         (replace(PLACED, error=(0.1, 0.0, 0.0)), False, 0, "not_picked"),

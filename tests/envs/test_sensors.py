@@ -6,12 +6,20 @@ import pytest
 from robocell_envs.sensors import Sensor
 from robocell_envs.simulation_config import SensorConfig
 
-IDEAL = {"rate_hz": 100.0, "noise": 0.0, "bias": 0.0, "delay_s": 0.0, "dropout": 0.0}
+IDEAL = {"rate_hz": 100.0, "delay_s": 0.0, "dropout": 0.0}
 TICK = 0.01
 
 
+class PairConfig(SensorConfig):
+    noise: float = 0.0
+    bias: float = 0.0
+
+    def spreads(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.full(2, self.noise), np.full(2, self.bias)
+
+
 def _sensor(seed: int = 0, **stage: float) -> Sensor:
-    return Sensor(SensorConfig(**{**IDEAL, **stage}), np.random.default_rng(seed), np.zeros(2))
+    return Sensor(PairConfig(**{**IDEAL, **stage}), np.random.default_rng(seed), np.zeros(2), 0.0)
 
 
 def _record(sensor: Sensor, ticks: int) -> tuple[np.ndarray, np.ndarray]:

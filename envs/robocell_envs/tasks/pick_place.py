@@ -13,11 +13,11 @@ from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import RewardConfig, TaskConfig
 from robocell_envs.world import Truth
 
-PLACED = "placed"
-_OFF_TABLE = -0.02  # m, height of the part's centre
+PLACED, OFF_TABLE, COLLISION, CRUSHED = "placed", "off_table", "collision", "crushed"
+_FALLEN = -0.02  # m, height of the part's centre
 _SEATED = 0.005  # m, greatest height error of a part that lies in the slot
 _RAISED = 0.01  # m over its support: counts as lifted
-TERMS = ("reach", "place", "grip", "success", "drop", "time")
+TERMS = ("reach", "place", "grip", "success", "drop", "impact", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Measures:
         raised: the part's bottom is clearly over table and tray.
         clear: height of the TCP over the part's top, m.
         off_table: the part has fallen from the table.
+        impact: N, with which the open hand has struck the part from above.
+        crushed: a finger presses harder on the part than it bears.
     """
 
     reach: float
@@ -45,6 +47,8 @@ class Measures:
     raised: bool
     clear: float
     off_table: bool
+    impact: float
+    crushed: bool
 
     @property
     def distance(self) -> float:
@@ -66,7 +70,7 @@ def place_position(scenario: Scenario) -> Array:
 def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
     """Measures of the true state; ``tcp_position`` [3] m."""
     height = scenario.part.height
-    yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw) - scenario.slot_yaw
+    yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw, scenario.part.info.symmetry) - scenario.slot_yaw
     position, tcp, place = (vector.tolist() for vector in (truth.part_position, tcp_position, place_position(scenario)))
     return Measures(
         reach=math.dist(position, tcp),
@@ -77,7 +81,9 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
         held=is_holding(truth.gripper_effort, truth.gripper_width, scenario.part.width),
         raised=position[2] - height / 2 > _RAISED,
         clear=tcp[2] - position[2] - height / 2,
-        off_table=position[2] < _OFF_TABLE,
+        off_table=position[2] < _FALLEN,
+        impact=truth.impact,
+        crushed=truth.part_force > scenario.part.crush_force,
     )
 
 
@@ -102,10 +108,22 @@ def dropped(before: Measures, now: Measures) -> bool:
     return before.held and before.raised and not now.held and now.raised
 
 
+def outcome(config: TaskConfig, now: Measures) -> str | None:
+    """How the cycle has just ended, or None while it is open."""
+    if now.impact > config.impact_limit_n:
+        return COLLISION
+    if now.crushed:
+        return CRUSHED
+    if now.off_table:
+        return OFF_TABLE
+    return PLACED if success(config, now) else None
+
+
 def failure_class(config: TaskConfig, now: Measures, was_lifted: bool, drops: int) -> str:
     """Why a cycle that has ended without success did so."""
-    if now.off_table:
-        return "off_table"
+    ended = outcome(config, now)
+    if ended:
+        return ended
     if now.held:
         return "still_held"
     if drops and not in_slot(config, now):
@@ -128,5 +146,6 @@ def reward_terms(
         "grip": weights.grip * (float(now.held and now.raised) - float(before.held and before.raised)),
         "success": weights.success * float(succeeded),
         "drop": weights.drop * float(dropped(before, now)),
+        "impact": weights.impact_per_n * now.impact,
         "time": weights.time_per_s * period,
     }

@@ -1,0 +1,81 @@
+"""Parts: their kinds, what they weigh, and how Bullet knows their shape."""
+
+from __future__ import annotations
+
+import math
+from colorsys import hsv_to_rgb
+from dataclasses import dataclass
+
+import numpy as np
+
+from robocell_controller.contract import PartInfo
+from robocell_envs.bullet import BulletClient, pybullet
+from robocell_envs.simulation_config import PartConfig
+
+# Symmetry (see ``PartInfo``) and area of the section, as a share of the square of the width, of each kind.
+_KINDS = {"box": (4, 1.0), "cylinder": (0, math.pi / 4), "prism": (6, math.sqrt(3) / 2)}
+_UNCERTAINTY = 0.3  # of the recipe's word on the crush force
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An upright part.
+
+    Attributes:
+        kind: ``box`` of square section, ``cylinder``, or ``prism`` with six sides.
+        width: between two opposite faces, m; of a cylinder its diameter.
+        height: m.
+        mass: kg.
+        friction: against rubber.
+        crush_force: force of a finger above which it is scrap, N.
+        told_crush_force: what the recipe says of that, N.
+        colour: red, green, blue.
+    """
+
+    kind: str
+    width: float
+    height: float
+    mass: float
+    friction: float
+    crush_force: float
+    told_crush_force: float
+    colour: tuple[float, float, float]
+
+    @property
+    def info(self) -> PartInfo:
+        """What the recipe tells."""
+        return PartInfo(self.width, self.height, _KINDS[self.kind][0], self.told_crush_force)
+
+
+def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
+    """A part within the ranges of ``config``."""
+    kind = config.kinds[int(stream.integers(len(config.kinds)))]
+    width, height, density, friction, crush_force = (
+        stream.uniform(low, high)
+        for low, high in (
+            config.width_m,
+            config.height_m,
+            config.density_kg_m3,
+            config.friction,
+            config.crush_force_n,
+        )
+    )
+    told = crush_force * stream.uniform(1.0 - _UNCERTAINTY, 1.0 + _UNCERTAINTY)
+    colour = hsv_to_rgb(stream.random(), stream.uniform(0.65, 0.85), stream.uniform(0.75, 0.95))
+    mass = density * _KINDS[kind][1] * width**2 * height
+    return Part(kind, width, height, mass, friction, crush_force, told, colour)
+
+
+def collision_shape(client: BulletClient, part: Part) -> int:
+    """A new shape in Bullet; freed with the next ``resetSimulation``."""
+    half, radius = part.width / 2, part.width / math.sqrt(3)
+    if part.kind == "box":
+        shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=[half, half, part.height / 2])
+    elif part.kind == "cylinder":
+        shape = client.createCollisionShape(pybullet.GEOM_CYLINDER, radius=half, height=part.height)
+    else:
+        corners = [math.pi * (index + 0.5) / 3 for index in range(6)]  # faces square to the part's x axis
+        rim = [(radius * math.cos(angle), radius * math.sin(angle)) for angle in corners]
+        ends = (-part.height / 2, part.height / 2)
+        shape = client.createCollisionShape(pybullet.GEOM_MESH, vertices=[[x, y, z] for x, y in rim for z in ends])
+    return int(shape)
