@@ -20,8 +20,9 @@ def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
     for command in (train, tune, evaluate, compare, record, export, demo, results):
         app.command()(command)
-    bench = typer.Typer(help="Measure speed, as ratios against a peer or a floor in the same run.")
+    bench = typer.Typer(help="Measure speed, as ratios against a peer, a floor or a limit.")
     bench.command("env")(bench_env)
+    bench.command("limit")(bench_limit)
     bench.command("physics")(bench_physics)
     app.add_typer(bench, name="bench")
 
@@ -159,6 +160,26 @@ def bench_env(
         print(json.dumps(document, indent=2))
     else:
         Console().print(bench_table(document))
+
+
+def bench_limit(
+    evaluations: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Evaluations of the same episodes.  [default: the published ones]", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cycle times against the least that the arm's data sheet leaves for the same cycles."""
+    from robocell_agents.bench_limit import PUBLISHED
+    from robocell_agents.bench_limit import bench_limit as measure
+    from robocell_agents.files import json_with_rows
+    from robocell_agents.tables import limit_table
+
+    document = measure(evaluations or list(PUBLISHED))
+    if as_json:
+        print(json_with_rows(document, "cycles"), end="")
+    else:
+        Console().print(limit_table(document))
 
 
 def bench_physics(

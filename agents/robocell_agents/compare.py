@@ -48,11 +48,8 @@ def compare(first: Path, second: Path) -> Document:
         InputError: a file is not an evaluation, or the two are of different suites or seeds.
     """
     ours, theirs = read_evaluation(first), read_evaluation(second)
-    for part in ("suite", "seeds"):
-        for key, value in ours[part].items():
-            if theirs[part].get(key) != value:
-                raise InputError(f"{second}: {part}.{key}", str(theirs[part].get(key)), f"{value} as in {first}")
-    pairs = _pairs(ours, theirs, second)
+    check_same_episodes(ours, theirs, first, second)
+    pairs = _pairs(ours, theirs)
     conditions = list(dict.fromkeys(condition for condition, _ in pairs))
     return {
         "first": ours["policy"],
@@ -63,6 +60,16 @@ def compare(first: Path, second: Path) -> Document:
             for name in conditions
         },
     }
+
+
+def check_same_episodes(ours: Document, theirs: Document, first: Path, second: Path) -> None:
+    """Raises an :class:`InputError` that names the ``second`` file if its episodes are not those of the ``first``."""
+    for part in ("suite", "seeds"):
+        for key, value in ours[part].items():
+            if theirs[part].get(key) != value:
+                raise InputError(f"{second}: {part}.{key}", str(theirs[part].get(key)), f"{value} as in {first}")
+    if _episodes(ours).keys() != _episodes(theirs).keys():
+        raise InputError(f"{second}: episodes", "other conditions or seeds", "the same in both files")
 
 
 def summarise(pairs: list[Pair]) -> Document:
@@ -126,13 +133,13 @@ def _times(ratio: float | None) -> str:
     return "–" if ratio is None else f"{ratio:.3f}×"
 
 
-def _pairs(ours: Document, theirs: Document, place: Path) -> dict[tuple[str, int], Pair]:
-    first, second = (
-        {(row["condition"], row["seed"]): row for row in document["episodes"]} for document in (ours, theirs)
-    )
-    if first.keys() != second.keys():
-        raise InputError(f"{place}: episodes", "other conditions or seeds", "the same in both files")
-    return {key: (row, second[key]) for key, row in first.items()}
+def _pairs(ours: Document, theirs: Document) -> dict[tuple[str, int], Pair]:
+    second = _episodes(theirs)
+    return {key: (row, second[key]) for key, row in _episodes(ours).items()}
+
+
+def _episodes(document: Document) -> dict[tuple[str, int], dict[str, Any]]:
+    return {(row["condition"], row["seed"]): row for row in document["episodes"]}
 
 
 def _good_times(rows: list[dict[str, Any]]) -> list[float]:

@@ -24,6 +24,8 @@ _PACKAGES = (
     "onnx",
     "onnxruntime",
     "optuna",
+    "ruckig",
+    "scipy",
 )
 
 

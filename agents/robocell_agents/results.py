@@ -9,7 +9,7 @@ from rich.console import Console
 
 from robocell_agents.compare import compare
 from robocell_agents.files import read_json, write_text
-from robocell_agents.tables import COLUMNS, metric_cells
+from robocell_agents.tables import COLUMNS, LIMIT_COLUMNS, limit_rows, metric_cells
 from robocell_controller.errors import InputError
 from robocell_controller.statistics import wilson
 
@@ -49,6 +49,7 @@ def tables(folder: Path) -> dict[str, str]:
         "pick_place": _pick_place(folder / "pick_place"),
         "conditions": _conditions(folder / "pick_place"),
         "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),
+        "limit": _limit(read_json(folder / "bench_limit.json", "what robocell bench limit --json prints")),
         "speed": _speed(read_json(folder / "bench_env.json", "what robocell bench env --json prints")),
     }
 
@@ -109,6 +110,10 @@ def _speed(document: dict[str, Any]) -> str:
         for name, row in document["contestants"].items()
     ]
     return _markdown(header, lines)
+
+
+def _limit(document: dict[str, Any]) -> str:
+    return _markdown(["", *LIMIT_COLUMNS], limit_rows(document))
 
 
 def _evaluation(path: Path) -> dict[str, Any]:

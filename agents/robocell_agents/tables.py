@@ -8,6 +8,7 @@ from rich.table import Table
 
 COLUMNS = ("success", "95 % interval", "median cycle", "p95", "parts/h", "drops", "error, median", "J/part", "failures")
 
+LIMIT_COLUMNS = ("median cycle", "p95", "times the limit, median", "p95")
 _FINALS = ("cost", "success", "mean cycle", "impact, p95")
 
 
@@ -69,6 +70,29 @@ def bench_table(document: dict[str, Any]) -> Table:
             f"{row['ours_against_it']:.2f}×",
         )
     return table
+
+
+def limit_table(document: dict[str, Any]) -> Table:
+    """Cycle times against the arm's limit."""
+    table = _table("robocell bench limit", "", LIMIT_COLUMNS)
+    for row in limit_rows(document):
+        table.add_row(*row)
+    return table
+
+
+def limit_rows(document: dict[str, Any]) -> list[list[str]]:
+    """The limit itself, then one row for each policy, as texts in the order of the table's columns."""
+    limit = document["limit_s"]
+    rows = [("the arm's limit", limit, {"median": 1.0, "p95": 1.0})]
+    rows += [(policy["policy"], policy["cycle_time_s"], policy["over_limit"]) for policy in document["policies"]]
+    return [
+        [
+            name,
+            *(_number(cycle[key], 1.0, "s", 2) for key in ("median", "p95")),
+            *("-" if over[key] is None else f"{over[key]:.2f}×" for key in ("median", "p95")),
+        ]
+        for name, cycle, over in rows
+    ]
 
 
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:

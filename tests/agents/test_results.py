@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def test_a_changed_figure_makes_them_stale_and_regenerating_mends_it(copy: Path)
     assert regenerate(copy, check=True) == 1
     assert regenerate(copy, check=False) == 0
     assert regenerate(copy, check=True) == 0
+
+
+def test_the_limit_was_computed_for_the_published_evaluations() -> None:
+    policies = json.loads((ROOT / "results" / "bench_limit.json").read_text(encoding="utf-8"))["policies"]
+    for policy, name in zip(policies, ("policy", "guided", "oracle"), strict=True):
+        evaluation = json.loads((ROOT / "results" / "pick_place" / f"{name}.json").read_text(encoding="utf-8"))
+        assert (policy["policy"], policy["cycle_time_s"]) == (evaluation["policy"], evaluation["cycle_time_s"])
 
 
 def test_a_readme_without_a_place_for_a_table_is_refused(copy: Path) -> None:
