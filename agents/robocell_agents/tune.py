@@ -81,7 +81,7 @@ def tune(search: Search) -> Document:
         InputError: a number is out of range, or the journal is of another search.
     """
     suite = load_suite(_SUITE)
-    ranges = search_ranges(suite.cell.motion)
+    ranges = search_ranges(suite.cell.motion, load_program_config(search.program))
     seeds = episode_seeds(_SEEDS, search.episodes + FINAL_EPISODES)
     problem = _problem(search, suite, ranges)
     study = open_study(search.journal, problem, _present(search.program, ranges))

@@ -19,6 +19,7 @@ _FAILURE_S = 10.0  # s, over the cell's time limit
 # Each newton with which the open hand strikes the part from above, short of a collision: a hand that just gets by on
 # these seeds collides on others.
 _S_PER_N = 0.05
+_SPAN = 1.4  # greatest factor by which a number is changed in one search
 _SIGNIFICANT = 4  # digits of a tuned number: what is tried is what the file will say
 _DIGITS = 6  # of a time, so that sums in another order read the same
 
@@ -26,8 +27,20 @@ COST = {"failure_s": _FAILURE_S, "s_per_n": _S_PER_N}
 Ranges = dict[str, tuple[float, float]]
 
 
-def search_ranges(motion: MotionConfig) -> Ranges:
-    """Lower and upper end of each number of a program; all are scales, so they are searched logarithmically."""
+def search_ranges(motion: MotionConfig, present: ProgramConfig) -> Ranges:
+    """Lower and upper end of each number of a program; all are scales, so they are searched logarithmically.
+
+    Within what is sensible at all, the neighbourhood of the present values is searched: in thirteen dimensions a few
+    hundred trials find nothing in the whole of it.
+    """
+    values: dict[str, float] = present.model_dump()
+    return {
+        key: (max(low, values[key] / _SPAN), min(high, values[key] * _SPAN))
+        for key, (low, high) in _sensible(motion).items()
+    }
+
+
+def _sensible(motion: MotionConfig) -> Ranges:
     return {
         "speed_m_s": (0.5, motion.tcp_speed_m_s),
         "braking_m_s2": (1.5, 8.0),  # the joints' accelerations give a TCP half a metre out 4 to 8 m/s²

@@ -60,7 +60,8 @@ def motion():
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_ranges_cover_every_number_and_its_present_value(program, motion):
-    ranges, present = search_ranges(motion), load_program_config(program).model_dump()
+    config = load_program_config(program)
+    ranges, present = search_ranges(motion, config), config.model_dump()
     assert ranges.keys() == present.keys()
     assert all(0.0 < low <= present[key] <= high for key, (low, high) in ranges.items())
     program_config({key: high for key, (_, high) in ranges.items()})  # is a valid config, and so is the lower end:
