@@ -63,8 +63,30 @@ def build(config: TrainingConfig, env: VecEnv, seed: int, tensorboard: str) -> B
         tensorboard_log=tensorboard,
         device="cpu",
         **extra,
-        **config.settings,
+        **_settings(config),
     )
+
+
+class LinearSchedule:
+    """A number that goes from ``first`` to ``last`` while training goes on; picklable, as SB3 saves it."""
+
+    def __init__(self, first: float, last: float) -> None:
+        self._first = first
+        self._last = last
+
+    def __call__(self, remaining: float) -> float:
+        """Value while a share ``remaining`` of the steps is still to come."""
+        return self._last + remaining * (self._first - self._last)
+
+
+def _settings(config: TrainingConfig) -> dict[str, Any]:
+    """The settings for the constructor; a learning rate of two numbers is a linear schedule."""
+    rate = config.settings.get("learning_rate")
+    if not isinstance(rate, list):
+        return config.settings
+    if len(rate) != 2:
+        raise InputError("settings.learning_rate", str(rate), "a number, or the first and the last one")
+    return {**config.settings, "learning_rate": LinearSchedule(*rate)}
 
 
 def _make(env_id: str, cell: CellConfig) -> gymnasium.Env[Any, Any]:

@@ -20,6 +20,7 @@ from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
 _AT_REST = np.zeros(3)
+_LEAST = 0.25  # share of the acceleration that is kept for going up and down
 _BEARABLE = 0.65  # share of the told crush force that a careful grip uses
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
@@ -72,25 +73,24 @@ class PickPlaceProgram:
         return self._approach(view)
 
     def _approach(self, view: View) -> Array:
-        """Down an inverted cone over the part, fingers opened just wider than it; grip when around it."""
-        config = self._config
+        """Down an inverted cone over the part, going along with it, fingers opened just wider; grip when around it."""
         width, height = view.part.width, view.part.height
         grasp = view.part_position + np.array([0.0, 0.0, max(_GRASP_HEIGHT, height / 2 - 0.02)])
         aim = np.minimum(np.maximum(grasp, self._lower), self._upper)
-        within_reach = bool((aim == grasp).all())
-        offset, target = aim - view.tcp_position, view.part_velocity if within_reach else _AT_REST
-        turn = view.part_yaw - view.tcp_yaw
-        # What a pad lacks to go down beside the part: the hand is off it, turned against it, or not open yet.
-        sideways = math.dist(grasp[:2], view.tcp_position[:2]) + 0.5 * width * abs(turn)
-        closed = max(0.0, width + config.preshape_m - view.gripper_width) / 2
+        offset, turn = aim - view.tcp_position, view.part_yaw - view.tcp_yaw
+        opening = self._opening(width + self._config.preshape_m)
+        hover = height / 2 + self._config.hover_m
+        if (aim != grasp).any():  # not within reach yet: wait where it will come
+            return self._action(view, offset + np.array([0.0, 0.0, hover]), turn, opening)
+        # What keeps a pad from going down beside the part: the hand is off it, or turned against it.
+        sideways = float(np.hypot(offset[0], offset[1])) + 0.5 * width * abs(turn)
         closing = view.gripper_command < 0.0  # once begun, go through with it: no dithering at the tolerance
-        tolerance = config.grasp_tolerance_m * (2.0 if closing else 1.0)
+        tolerance = self._config.grasp_tolerance_m * (2.0 if closing else 1.0)
         if sideways < tolerance and abs(offset[2]) < tolerance:
-            return self._action(view, offset, turn, self._grip(view), target)
-        hover = height / 2 + config.hover_m
-        climb = config.cone_slope * max(0.0, sideways + closed - config.grasp_tolerance_m)
-        offset[2] += min(climb, hover) if within_reach else hover
-        return self._action(view, offset, turn, self._opening(width + config.preshape_m), target)
+            return self._action(view, offset, turn, self._grip(view), view.part_velocity)
+        closed = max(0.0, width + self._config.preshape_m - view.gripper_width) / 2
+        offset[2] += min(self._config.cone_slope * max(0.0, sideways + closed - self._config.grasp_tolerance_m), hover)
+        return self._action(view, offset, turn, opening, view.part_velocity)
 
     def _carry(self, view: View) -> Array:
         """Up, over and down to the place along an inverted cone; release when there."""
@@ -101,9 +101,7 @@ class PickPlaceProgram:
         if sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
             return self._action(view, np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
         offset[2] += min(config.cone_slope * max(0.0, sideways - config.place_tolerance_m), config.hover_m)
-        offset[2] -= (
-            config.place_press_m
-        )  # aimed a little below the slot's floor, the last millimetres do not take long
+        offset[2] -= config.place_press_m  # aimed a little below the slot's floor, the last millimetres take less long
         raised = view.part_position[2] - view.place_position[2]
         if sideways > config.hover_m and raised < config.hover_m / 2:
             offset[:2] *= 0.3  # lift clear of the table before crossing it
@@ -127,24 +125,24 @@ class PickPlaceProgram:
         return float(np.clip(width / self._stroke, 0.0, 1.0))
 
     def _action(self, view: View, offset: Array, turn: float, gripper: float, target: Array = _AT_REST) -> Array:
-        """Towards ``offset`` [3] m at a speed from which braking stops there, or goes on at ``target`` [3] m/s.
-
-        The arm goes on at its present speed while it changes to the new one: half a period of it is spoken for.
-        """
-        ahead = offset - 0.5 * self._period * (view.tcp_velocity - target)
-        distance = float(np.linalg.norm(ahead))
-        speed = min(self._config.speed_m_s, np.sqrt(2 * self._config.braking_m_s2 * distance), distance / self._period)
-        velocity = target + ahead * (speed / max(distance, 1e-9))
-        change = velocity - view.tcp_velocity
-        # The joints change speed in step: a sudden way down would keep the hand from braking over the part.
-        most = self._config.acceleration_m_s2 * self._period
-        least = 0.25 * most
-        spare = max(least, math.sqrt(max(0.0, most * most - change[0] ** 2 - change[1] ** 2)))
-        velocity[2] = view.tcp_velocity[2] + min(max(change[2], -spare), spare)
-        velocity /= self._tcp_speed
+        """Towards ``offset`` [3] m at a speed from which braking stops there, or goes on at ``target`` [3] m/s."""
+        velocity = self._velocity(view, offset, target) / self._tcp_speed
         rate = np.clip(self._config.yaw_gain_per_s * turn, -self._config.yaw_rate_rad_s, self._config.yaw_rate_rad_s)
         action: Array = np.clip(np.array([*velocity, rate / self._yaw_rate, gripper]), -1.0, 1.0)
         return action
+
+    def _velocity(self, view: View, offset: Array, target: Array) -> Array:
+        """The arm goes on at its present speed while it changes to the new one: half a period of it is spoken for."""
+        ahead = offset - 0.5 * self._period * (view.tcp_velocity - target)
+        distance = float(np.linalg.norm(ahead))
+        speed = min(self._config.speed_m_s, np.sqrt(2 * self._config.braking_m_s2 * distance), distance / self._period)
+        velocity: Array = target + ahead * (speed / max(distance, 1e-9))
+        # The joints change speed in step: a sudden way down would keep the hand from braking over the part.
+        change = velocity - view.tcp_velocity
+        most = self._config.acceleration_m_s2 * self._period
+        spare = max(_LEAST * most, math.sqrt(max(0.0, most * most - change[0] ** 2 - change[1] ** 2)))
+        velocity[2] = view.tcp_velocity[2] + min(max(change[2], -spare), spare)
+        return velocity
 
 
 class RigidProgram:
@@ -163,6 +161,7 @@ class RigidProgram:
             view,
             part_position=position,
             part_yaw=yaw,
+            part_velocity=_AT_REST,
             place_position=self._place[:3],
             place_yaw=float(self._place[3]),
         )

@@ -30,9 +30,7 @@ class Belt:
         half = [config.length_m / 2, config.width_m / 2, _THICKNESS / 2]
         shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
         turn = pybullet.getQuaternionFromEuler([0.0, 0.0, config.direction_rad])
-        self.body: int = client.createMultiBody(
-            0, shape, basePosition=[x, y, top - _THICKNESS / 2], baseOrientation=turn, useMaximalCoordinates=True
-        )
+        self.body: int = client.createMultiBody(0, shape, -1, [x, y, top - _THICKNESS / 2], turn)
         client.changeDynamics(self.body, -1, lateralFriction=0.0)
         client.changeVisualShape(self.body, -1, rgbaColor=_COLOUR)
         self._along = (math.cos(config.direction_rad), math.sin(config.direction_rad))

@@ -123,7 +123,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         outcome = self.plant.outcome()
         placed = outcome == task.PLACED
         weights = self.plant.config.task.reward
-        terms = task.reward_terms(weights, before, self.plant.now, placed, self._period)
+        terms = task.reward_terms(weights, before, self.plant.now, outcome, self._period)
         truncated = outcome is None and self._steps >= self.cell.steps_per_cycle
         info: dict[str, Any] = {"reward_terms": terms, "is_success": placed}
         if outcome or truncated:

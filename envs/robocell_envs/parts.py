@@ -67,15 +67,22 @@ def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
 
 
 def collision_shape(client: BulletClient, part: Part) -> int:
-    """A new shape in Bullet; freed with the next ``resetSimulation``."""
-    half, radius = part.width / 2, part.width / math.sqrt(3)
+    """A new shape in Bullet; freed with the next ``resetSimulation``.
+
+    A prism is the union of three boxes, each between two opposite faces: Bullet lets a hull of points grow by a
+    margin of millimetres, and boxes touch in four steady points.
+    """
+    half = [part.width / 2, part.width / 2, part.height / 2]
     if part.kind == "box":
-        shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=[half, half, part.height / 2])
-    elif part.kind == "cylinder":
-        shape = client.createCollisionShape(pybullet.GEOM_CYLINDER, radius=half, height=part.height)
-    else:
-        corners = [math.pi * (index + 0.5) / 3 for index in range(6)]  # faces square to the part's x axis
-        rim = [(radius * math.cos(angle), radius * math.sin(angle)) for angle in corners]
-        ends = (-part.height / 2, part.height / 2)
-        shape = client.createCollisionShape(pybullet.GEOM_MESH, vertices=[[x, y, z] for x, y in rim for z in ends])
-    return int(shape)
+        return int(client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half))
+    if part.kind == "cylinder":
+        return int(client.createCollisionShape(pybullet.GEOM_CYLINDER, radius=half[0], height=part.height))
+    turns = [pybullet.getQuaternionFromEuler([0.0, 0.0, index * math.pi / 3]) for index in range(3)]
+    return int(
+        client.createCollisionShapeArray(
+            shapeTypes=[pybullet.GEOM_BOX] * 3,
+            halfExtents=[[half[0] / math.sqrt(3), half[1], half[2]]] * 3,
+            collisionFramePositions=[[0.0, 0.0, 0.0]] * 3,
+            collisionFrameOrientations=turns,
+        )
+    )

@@ -142,8 +142,8 @@ class RewardConfig(Config):
     place_per_m: NotNegative
     grip: NotNegative
     success: NotNegative
+    failure: Annotated[float, Le(0)]
     drop: Annotated[float, Le(0)]
-    impact_per_n: Annotated[float, Le(0)]
     time_per_s: Annotated[float, Le(0)]
 
 

@@ -126,18 +126,24 @@ def test_reward_terms_have_their_names_and_weights():
     near = replace(IN_HAND, reach=0.02, error=(0.0, 0.0, 0.1))
     far = replace(near, reach=0.05, error=(0.0, 0.0, 0.4), held=False, raised=False)
     weights = TASK.reward
-    terms = task.reward_terms(weights, far, near, True, period=0.04)
+    terms = task.reward_terms(weights, far, near, "placed", period=0.04)
     assert tuple(terms) == task.TERMS
     assert terms["reach"] == pytest.approx(weights.reach_per_m * 0.03)
     assert terms["place"] == pytest.approx(weights.place_per_m * 0.3)
     assert terms["grip"] == weights.grip
     assert terms["success"] == weights.success
-    assert terms["drop"] == 0.0
+    assert terms["drop"] == terms["failure"] == 0.0
     assert terms["time"] == pytest.approx(weights.time_per_s * 0.04)
+
+
+def test_a_failure_costs_and_an_open_cycle_does_not():
+    for ended, expected in (("collision", TASK.reward.failure), ("missed", TASK.reward.failure), (None, 0.0)):
+        terms = task.reward_terms(TASK.reward, IN_HAND, IN_HAND, ended, period=0.04)
+        assert terms["failure"] == expected and terms["success"] == 0.0
 
 
 def test_going_round_in_circles_earns_nothing():
     loop = [PLACED, IN_HAND, replace(IN_HAND, reach=0.3, error=(0.3, 0.1, 0.0)), PLACED]
-    earned = [task.reward_terms(TASK.reward, before, now, False, period=0.04) for before, now in pairwise(loop)]
+    earned = [task.reward_terms(TASK.reward, before, now, None, period=0.04) for before, now in pairwise(loop)]
     for name in ("reach", "place", "grip"):
         assert sum(terms[name] for terms in earned) == pytest.approx(0.0, abs=1e-12)

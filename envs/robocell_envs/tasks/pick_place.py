@@ -17,7 +17,7 @@ PLACED, OFF_TABLE, COLLISION, CRUSHED, MISSED = "placed", "off_table", "collisio
 _FALLEN = -0.02  # m, height of the part's centre
 _SEATED = 0.005  # m, greatest height error of a part that lies in the slot
 _RAISED = 0.01  # m over its support: counts as lifted
-TERMS = ("reach", "place", "grip", "success", "drop", "impact", "time")
+TERMS = ("reach", "place", "grip", "success", "failure", "drop", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,9 @@ def failure_class(config: TaskConfig, now: Measures, was_lifted: bool, drops: in
 
 
 def reward_terms(
-    weights: RewardConfig, before: Measures, now: Measures, succeeded: bool, period: float
+    weights: RewardConfig, before: Measures, now: Measures, ended: str | None, period: float
 ) -> dict[str, float]:
-    """Weighted terms by name; their sum is the reward. ``period`` is the policy period in s.
+    """Weighted terms by name; their sum is the reward. ``ended`` is the cycle's outcome, ``period`` the policy period in s.
 
     Reach, place and grip are differences of potentials, so they cancel over any closed loop.
     """
@@ -159,8 +159,8 @@ def reward_terms(
         "reach": weights.reach_per_m * (before.reach - now.reach),
         "place": weights.place_per_m * (before.distance - now.distance),
         "grip": weights.grip * (float(now.held and now.raised) - float(before.held and before.raised)),
-        "success": weights.success * float(succeeded),
+        "success": weights.success * float(ended == PLACED),
+        "failure": weights.failure * float(ended not in (None, PLACED)),
         "drop": weights.drop * float(dropped(before, now)),
-        "impact": weights.impact_per_n * now.impact,
         "time": weights.time_per_s * period,
     }

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import load, merged
+from robocell_controller.errors import InputError
+from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_envs.cell_env import ConveyorPickEnv
+
+CELL = load(CellConfig, "cells", "conveyor_pick")
+STILL = np.array([0.0, 0.0, 0.0, 0.0, 1.0], np.float32)
+
+
+@pytest.fixture
+def env():
+    env = ConveyorPickEnv()
+    yield env
+    env.close()
+
+
+def _begin(env, **changes):
+    """An episode whose belt has the given numbers; the part begins at rest."""
+    scenario = env.plant.draw(3)
+    env.begin(replace(scenario, belt=replace(scenario.belt, **changes)))
+    return scenario
+
+
+def _speeds(env, periods):
+    return [(env.step(STILL), env.plant.truth.part_speed)[1] for _ in range(periods)]
+
+
+def test_friction_takes_a_part_to_the_speed_of_the_belt(env):
+    _begin(env, speed=0.15, friction=0.3)
+    start = env.plant.truth.part_position.copy()
+    speeds = _speeds(env, 20)
+    assert speeds[0] == pytest.approx(0.3 * 9.81 * 0.04, rel=0.1)  # slipping: accelerated by friction alone
+    assert speeds[-1] == pytest.approx(0.15, rel=0.01)
+    moved = env.plant.truth.part_position - start
+    assert moved[1] == pytest.approx(0.15 * (0.8 - 0.15 / (2 * 0.3 * 9.81)), rel=0.02)
+    assert abs(moved[0]) < 0.001 and abs(moved[2]) < 0.001
+
+
+def test_the_encoder_tells_how_far_the_belt_has_gone(env):
+    _begin(env, speed=0.12)
+    _speeds(env, 10)
+    assert env.plant.read().belt_travel == pytest.approx(0.12 * 0.4)
+    np.testing.assert_allclose(env.view.part_velocity, [0.0, 0.12, 0.0], atol=1e-9)
+    np.testing.assert_allclose(env.view.part_position, env.plant.truth.part_position, atol=0.004)
+
+
+def test_a_part_that_nobody_takes_is_missed(env):
+    _begin(env, speed=0.2)
+    for _ in range(CELL.steps_per_cycle):
+        _, _, terminated, truncated, info = env.step(STILL)
+        if terminated or truncated:
+            break
+    assert terminated and info["cycle"]["failure"] == "missed" and not info["is_success"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_guided_program_picks_from_the_moving_belt(env, seed):
+    law = PickPlaceProgram(load_program_config("guided"), CELL.motion, CELL.rates, CELL.load_robot().gripper)
+    env.reset(seed=seed)
+    speed, over = env.plant.scenario.belt.speed, False
+    while not over:
+        _, _, terminated, truncated, info = env.step(law.act(env.view).astype(np.float32))
+        over = terminated or truncated
+    assert info["is_success"] and env.plant.world.belt.speed == speed > 0.0  # by timing, not by stopping the belt
+
+
+def test_a_belt_needs_a_place_and_a_speed():
+    cell = CELL.model_copy(update={"belt": None})
+    with pytest.raises(InputError, match="belt"):
+        ConveyorPickEnv(cell)
+    content = merged(CELL.model_dump(), {"simulation": {"belt": None}})
+    with pytest.raises(InputError, match="belt"):
+        ConveyorPickEnv(CellConfig.model_validate(content))

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import load
+from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.parts import draw_part
+from robocell_envs.simulation_config import simulation_config
+
+CELL = load(CellConfig, "cells", "pick_place")
+CONFIG = simulation_config(CELL).part
+VOLUMES = {"box": 1.0, "cylinder": np.pi / 4, "prism": 3 * np.sqrt(3) / 2 / 3}  # of width² × height
+
+
+@pytest.mark.parametrize("kind", VOLUMES)
+def test_a_part_weighs_what_its_volume_and_density_say(kind):
+    config = CONFIG.model_copy(update={"kinds": [kind], "density_kg_m3": [1000.0, 1000.0]})
+    for seed in range(5):
+        part = draw_part(config, np.random.default_rng(seed))
+        assert part.mass == pytest.approx(1000.0 * VOLUMES[kind] * part.width**2 * part.height)
+
+
+def test_the_recipe_knows_the_crush_force_to_30_percent():
+    shares = [
+        part.told_crush_force / part.crush_force
+        for part in (draw_part(CONFIG, np.random.default_rng(seed)) for seed in range(300))
+    ]
+    assert 0.7 <= min(shares) < 0.75 and 1.25 < max(shares) <= 1.3
+
+
+@pytest.mark.parametrize(("kind", "across"), [("box", 1.0), ("cylinder", 1.0), ("prism", 2 / np.sqrt(3))])
+def test_bullet_knows_the_shape(kind, across):
+    env = PickPlaceEnv()
+    scenario = env.plant.draw(0)
+    env.begin(replace(scenario, part=replace(scenario.part, kind=kind), part_yaw=0.0))
+    world, part = env.plant.world, scenario.part
+    lower, upper = (np.array(corner) for corner in world.client.getAABB(world.part))
+    env.close()
+    margin = 0.003  # m, of Bullet's bounding boxes
+    np.testing.assert_allclose(upper - lower, [part.width, across * part.width, part.height], atol=margin)
+
+
+@pytest.mark.parametrize("kind", ["cylinder", "prism"])
+def test_the_guided_program_places_other_kinds(kind):
+    env = PickPlaceEnv()
+    law = PickPlaceProgram(load_program_config("guided"), CELL.motion, CELL.rates, CELL.load_robot().gripper)
+    scenario = env.plant.draw(1)
+    env.begin(replace(scenario, part=replace(scenario.part, kind=kind)))
+    over = False
+    while not over:
+        _, _, terminated, truncated, info = env.step(law.act(env.view).astype(np.float32))
+        over = terminated or truncated
+    env.close()
+    assert info["is_success"]
+
+
+def test_a_grip_harder_than_a_part_bears_makes_it_scrap():
+    env = PickPlaceEnv()
+    law = PickPlaceProgram(load_program_config("guided"), CELL.motion, CELL.rates, CELL.load_robot().gripper)
+    scenario = env.plant.draw(2)
+    env.begin(replace(scenario, part=replace(scenario.part, crush_force=18.0, told_crush_force=90.0)))
+    over = False
+    while not over:
+        _, _, terminated, truncated, info = env.step(law.act(env.view).astype(np.float32))
+        over = terminated or truncated
+    env.close()
+    assert terminated and info["cycle"]["failure"] == "crushed" and info["cycle"]["peak_force_n"] > 18.0
