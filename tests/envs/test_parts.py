@@ -42,7 +42,7 @@ def test_bullet_knows_the_shape(kind, across):
     lower, upper = (np.array(corner) for corner in world.client.getAABB(world.part))
     env.close()
     margin = 0.003  # m, of Bullet's bounding boxes
-    np.testing.assert_allclose(upper - lower, [part.width, across * part.width, part.height], atol=margin)
+    np.testing.assert_allclose(upper - lower, [across * part.width, part.width, part.height], atol=margin)
 
 
 @pytest.mark.parametrize("kind", ["cylinder", "prism"])

@@ -151,9 +151,10 @@ def failure_class(config: TaskConfig, now: Measures, was_lifted: bool, drops: in
 def reward_terms(
     weights: RewardConfig, before: Measures, now: Measures, ended: str | None, period: float
 ) -> dict[str, float]:
-    """Weighted terms by name; their sum is the reward. ``ended`` is the cycle's outcome, ``period`` the policy period in s.
+    """Weighted terms by name; their sum is the reward.
 
-    Reach, place and grip are differences of potentials, so they cancel over any closed loop.
+    ``ended`` is the cycle's outcome, if it has ended, and ``period`` the policy period in s. Reach, place and
+    grip are differences of potentials, so they cancel over any closed loop.
     """
     return {
         "reach": weights.reach_per_m * (before.reach - now.reach),
