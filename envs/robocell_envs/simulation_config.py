@@ -173,11 +173,11 @@ class SimulationConfig(Config):
     events: list[EventConfig] = Field(default_factory=list)
 
 
-def simulation_config(cell: CellConfig) -> SimulationConfig:
-    """The checked ``simulation`` section of a cell."""
-    config = parse(SimulationConfig, cell.simulation, "cell: simulation")
+def simulation_config(cell: CellConfig, place: str = "cell") -> SimulationConfig:
+    """The checked ``simulation`` section of a cell; ``place`` says in errors where the cell comes from."""
+    config = parse(SimulationConfig, cell.simulation, f"{place}: simulation")
     if (config.belt is None) != (cell.belt is None):
         raise InputError(
-            "cell: belt", "where it lies or how it runs, not both", "both belt and simulation.belt, or neither"
+            f"{place}: belt", "where it lies or how it runs, not both", "both belt and simulation.belt, or neither"
         )
     return config
