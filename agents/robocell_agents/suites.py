@@ -13,7 +13,7 @@ from annotated_types import Len
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config, load, locate, merged, parse, read_config
 from robocell_controller.errors import InputError
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.cell_checks import checked_simulation
 
 _KIND = "suites"
 _FIXED = ("robot", "rates", "motion")  # they give observations and actions their meaning
@@ -81,5 +81,5 @@ def changed_cell(content: dict[str, Any], changes: dict[str, Any], place: str) -
         if key in changes:
             raise InputError(f"{place}.{key}", "a change", f"the cell's own {', '.join(_FIXED)}")
     cell = parse(CellConfig, merged(content, changes), place)
-    simulation_config(cell, place)
+    checked_simulation(cell, place)
     return cell

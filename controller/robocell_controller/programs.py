@@ -77,7 +77,7 @@ class PickPlaceProgram:
         width, height = view.part.width, view.part.height
         grasp = view.part_position + np.array([0.0, 0.0, max(_GRASP_HEIGHT, height / 2 - 0.02)])
         aim = np.minimum(np.maximum(grasp, self._lower), self._upper)
-        within_reach = bool((aim == grasp).all())
+        within_reach = bool((aim[:2] == grasp[:2]).all())
         offset, target = aim - view.tcp_position, view.part_velocity if within_reach else _AT_REST
         turn = view.part_yaw - view.tcp_yaw
         # What a pad lacks to go down beside the part: the hand is off it, turned against it, or not open yet.

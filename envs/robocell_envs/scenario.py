@@ -13,6 +13,7 @@ from robocell_envs.parts import Part, draw_part
 from robocell_envs.simulation_config import BeltMotionConfig, PoseConfig, SimulationConfig
 
 TRAY_HEIGHT = 0.005  # m, thickness of the tray's floor
+TRAY_WIDTH = 0.10  # m
 
 
 @dataclass(frozen=True, slots=True)

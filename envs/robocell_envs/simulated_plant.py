@@ -9,11 +9,11 @@ import numpy as np
 from robocell_controller.cell import CellConfig
 from robocell_controller.contract import Array, CellState, JointCommand, Segment
 from robocell_controller.kinematics import Kinematics
+from robocell_envs.cell_checks import checked_simulation
 from robocell_envs.drives import Drives
 from robocell_envs.faults import Faults
 from robocell_envs.scenario import Scenario, draw
 from robocell_envs.sensors import Sensor
-from robocell_envs.simulation_config import simulation_config
 from robocell_envs.tasks import pick_place as task
 from robocell_envs.world import Truth, World
 
@@ -45,7 +45,7 @@ class SimulatedPlant:
             visual: load visual shapes for rendering (slower resets, same physics).
             window: show the world in a window, see :mod:`robocell_envs.window`.
         """
-        self.config = simulation_config(cell)
+        self.config = checked_simulation(cell)
         self._cell = cell
         robot = cell.load_robot()
         self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual, window)

@@ -20,7 +20,7 @@ from robocell_envs.faults import SOUND, Faults
 from robocell_envs.gripper import Gripper
 from robocell_envs.parts import collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
-from robocell_envs.scenario import TRAY_HEIGHT, Scenario
+from robocell_envs.scenario import TRAY_HEIGHT, TRAY_WIDTH, Scenario
 from robocell_envs.simulation_config import SolverConfig
 from robocell_envs.window import connect_window
 
@@ -28,7 +28,7 @@ _JOINTS = ARM_JOINTS + FINGER_JOINTS
 _GRAVITY = -9.81  # m/s²
 _TABLE_HALF = [0.5, 0.5, 0.02]  # m; the arm stands on it
 _TABLE_CENTRE = [0.35, 0.0, -0.02]
-_TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
+_TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
