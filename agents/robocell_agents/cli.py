@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from robocell_controller.errors import InputError
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 PolicyArgument = Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")]
 SuiteOption = Annotated[str, typer.Option(help="Name or file of a suite of conditions.")]
@@ -63,18 +65,26 @@ def tune(
 
 def evaluate(
     policy: PolicyArgument,
-    suite: SuiteOption = "nominal",
+    suite: Annotated[
+        str | None, typer.Option(help="Name or file of a suite of conditions.  [default: nominal]")
+    ] = None,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes of each condition.")] = 500,
     seeds: SeedsOption = "test",
+    change: Annotated[
+        str | None, typer.Option(help="Name or file of a production change: nominal, within and beyond training.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the full result to this file.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
 ) -> None:
     """Play seeded episodes and report success with its interval, pace, drops, errors and failures."""
+    from robocell_agents.changes import load_change
     from robocell_agents.evaluate import evaluate as play
     from robocell_agents.evaluate import write_evaluation
     from robocell_agents.tables import evaluation_table
 
-    document = play(policy, suite, episodes, seeds, workers)
+    if change and suite:
+        raise InputError("--change", f"{change} beside --suite {suite}", "one of the two")
+    document = play(policy, load_change(change) if change else suite or "nominal", episodes, seeds, workers)
     if json_file:
         write_evaluation(json_file, document)
     Console().print(evaluation_table(document))

@@ -17,7 +17,7 @@ from robocell_agents.actors import Actor, load_actor
 from robocell_agents.files import json_with_rows, write_text
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.statistics import median_and_p95
-from robocell_agents.suites import load_suite
+from robocell_agents.suites import Suite, load_suite
 from robocell_agents.workers import worker_pool
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
@@ -30,12 +30,12 @@ _CHUNK = 5  # episodes that a worker plays before it reports
 _DIGITS = 6  # micrometres and microseconds; more would only make the file larger
 
 
-def evaluate(policy: str, suite: str, episodes: int, seeds: str = "test", workers: int = 1) -> dict[str, Any]:
+def evaluate(policy: str, suite: str | Suite, episodes: int, seeds: str = "test", workers: int = 1) -> dict[str, Any]:
     """Plays ``episodes`` episodes of every condition, the same seeds in each, so policies can be paired.
 
     Args:
         policy: see :func:`robocell_agents.actors.load_actor`.
-        suite: name or file of a suite.
+        suite: name or file of a suite; or a suite.
         episodes: number of episodes of each condition.
         seeds: name of a range of seeds, see :mod:`robocell_agents.seeds`.
         workers: processes; the rows do not depend on it.
@@ -48,7 +48,8 @@ def evaluate(policy: str, suite: str, episodes: int, seeds: str = "test", worker
     """
     if workers < 1:
         raise InputError("workers", str(workers), "at least 1")
-    chosen, numbers = load_suite(suite), episode_seeds(seeds, episodes)
+    chosen = suite if isinstance(suite, Suite) else load_suite(suite)
+    numbers = episode_seeds(seeds, episodes)
     load_actor(policy, chosen.cell)  # what is wrong with it is said here, in one line, not in a worker
     start = time.monotonic()
     rows = _play_all(policy, chosen.cell, chosen.conditions, numbers, workers)

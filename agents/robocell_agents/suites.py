@@ -13,7 +13,7 @@ from annotated_types import Len
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config, load, locate, merged, parse, read_config
 from robocell_controller.errors import InputError
-from robocell_envs.simulation_config import SimulationConfig
+from robocell_envs.cell_checks import checked_simulation
 
 _KIND = "suites"
 _FIXED = ("robot", "rates", "motion")  # they give observations and actions their meaning
@@ -65,15 +65,21 @@ def load_suite(name_or_path: str | Path) -> Suite:
     content = read_config("cells", locate("cells", config.cell))
     cell = parse(CellConfig, content, locate("cells", config.cell))
     conditions = {
-        name: _changed(content, changes, f"{path}: conditions.{name}") for name, changes in config.conditions.items()
+        name: changed_cell(content, changes, f"{path}: conditions.{name}")
+        for name, changes in config.conditions.items()
     }
     return Suite(path.stem, cell, Path(config.cell).stem, conditions)
 
 
-def _changed(content: dict[str, Any], changes: dict[str, Any], place: str) -> CellConfig:
+def changed_cell(content: dict[str, Any], changes: dict[str, Any], place: str) -> CellConfig:
+    """The cell of ``content`` with ``changes`` laid over it, checked; ``place`` says where they come from.
+
+    Raises:
+        InputError: they touch what gives observations and actions their meaning, or make no valid cell.
+    """
     for key in _FIXED:
         if key in changes:
             raise InputError(f"{place}.{key}", "a change", f"the cell's own {', '.join(_FIXED)}")
     cell = parse(CellConfig, merged(content, changes), place)
-    parse(SimulationConfig, cell.simulation, f"{place}.simulation")
+    checked_simulation(cell, place)
     return cell

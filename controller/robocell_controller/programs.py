@@ -80,7 +80,7 @@ class PickPlaceProgram:
         offset, turn = aim - view.tcp_position, view.part_yaw - view.tcp_yaw
         opening = self._opening(width + self._config.preshape_m)
         hover = height / 2 + self._config.hover_m
-        if (aim != grasp).any():  # not within reach yet: wait where it will come
+        if (aim[:2] != grasp[:2]).any():  # not within reach yet: wait where it will come
             return self._action(view, offset + np.array([0.0, 0.0, hover]), turn, opening)
         # What keeps a pad from going down beside the part: the hand is off it, or turned against it.
         sideways = float(np.hypot(offset[0], offset[1])) + 0.5 * width * abs(turn)

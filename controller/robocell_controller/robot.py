@@ -54,6 +54,7 @@ class RobotConfig(Config):
     joint_acceleration_rad_s2: PositivePerJoint
     joint_jerk_rad_s3: PositivePerJoint
     joint_torque_n_m: PositivePerJoint
+    joint_stiffness_n_m_rad: PositivePerJoint
     joint_placements_rpy_xyz: Annotated[list[Placement], Len(JOINTS, JOINTS)]
     hand_placement_rpy_xyz: Placement
     tcp_placement_rpy_xyz: Placement

@@ -36,8 +36,9 @@ class Belt:
         self._along = (math.cos(config.direction_rad), math.sin(config.direction_rad))
         self._friction = run.friction
         self._mass, self._width = part.mass, part.width
-        self.speed = run.speed
-        self.travel = 0.0
+        self.speed = run.speed  # of the drum that drives it, and that its encoder sits on
+        self.travel = 0.0  # of the drum
+        self.speed_share = self.friction_share = 1.0  # what faults leave of them
 
     def drive(self, part: int, time_step: float) -> None:
         """Moves the belt on by one physics step of ``time_step`` s and pushes the part on it."""
@@ -47,8 +48,9 @@ class Belt:
         if normal_force <= 0.0:
             return
         (vx, vy, _), (_, _, spin) = client.getBaseVelocity(part)
-        slip_x, slip_y = self.speed * self._along[0] - vx, self.speed * self._along[1] - vy
-        slip, most = math.hypot(slip_x, slip_y), self._friction * normal_force
+        speed = self.speed * self.speed_share
+        slip_x, slip_y = speed * self._along[0] - vx, speed * self._along[1] - vy
+        slip, most = math.hypot(slip_x, slip_y), self._friction * self.friction_share * normal_force
         position, _ = client.getBasePositionAndOrientation(part)
         if slip > 0.0:
             push = min(most, self._mass * slip / time_step) / slip

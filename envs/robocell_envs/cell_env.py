@@ -108,8 +108,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     def begin(self, scenario: Scenario) -> Observation:
         """Starts an episode with a scenario of our choice."""
         self.plant.load(scenario)
-        truth = self.plant.truth
-        self.path.reset(truth.q, truth.dq, truth.gripper_width / self._stroke)
+        state = self.plant.read()
+        self.path.reset(state.q, state.dq, state.gripper_width / self._stroke)
         self._steps = 0
         return self._observe()
 

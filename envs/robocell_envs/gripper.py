@@ -32,11 +32,13 @@ class Gripper:
         self._gain = _WIDTH_GAIN / physics_hz
         self._state = _FREE
         self._driven: float | None = None
+        self.force_share = 1.0  # what wear leaves of the commanded force
 
     def drive(self, command: float) -> None:
         """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
         if command < 0.0:
-            self._close(max(-command * self._config.force_max_n, self._config.force_min_n))
+            force = max(-command * self._config.force_max_n, self._config.force_min_n)
+            self._close(self.force_share * force)
         elif command != self._driven or self._state != _FREE:
             for joint in FINGER_JOINTS:
                 self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)

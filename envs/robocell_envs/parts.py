@@ -62,8 +62,12 @@ def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
     )
     told = crush_force * stream.uniform(1.0 - _UNCERTAINTY, 1.0 + _UNCERTAINTY)
     colour = hsv_to_rgb(stream.random(), stream.uniform(0.65, 0.85), stream.uniform(0.75, 0.95))
-    mass = density * _KINDS[kind][1] * width**2 * height
-    return Part(kind, width, height, mass, friction, crush_force, told, colour)
+    return Part(kind, width, height, mass(kind, width, height, density), friction, crush_force, told, colour)
+
+
+def mass(kind: str, width: float, height: float, density: float) -> float:
+    """Mass of a solid part, kg; ``width`` and ``height`` in m, ``density`` in kg/m³."""
+    return density * _KINDS[kind][1] * width**2 * height
 
 
 def collision_shape(client: BulletClient, part: Part) -> int:

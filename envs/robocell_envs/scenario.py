@@ -8,10 +8,12 @@ import numpy as np
 
 from robocell_controller.contract import Array
 from robocell_controller.stations import BeltConfig
+from robocell_envs.faults import ALL_SOUND, Timeline, draw_timeline
 from robocell_envs.parts import Part, draw_part
 from robocell_envs.simulation_config import BeltMotionConfig, PoseConfig, SimulationConfig
 
 TRAY_HEIGHT = 0.005  # m, thickness of the tray's floor
+TRAY_WIDTH = 0.10  # m
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Scenario:
         start_gripper: m, width of the gripper then.
         sensor_seed: seed of the sensors' random streams.
         belt: that the part comes on, if it does.
+        faults: of the cell meanwhile.
     """
 
     part: Part
@@ -52,6 +55,7 @@ class Scenario:
     start_gripper: float
     sensor_seed: int
     belt: BeltRun | None = None
+    faults: Timeline = ALL_SOUND
 
     def support(self, position: Array) -> float:
         """Height of what lies under ``position`` [3] m, the tray's floor left aside, m."""
@@ -60,8 +64,9 @@ class Scenario:
 
 def draw(config: SimulationConfig, seed: int, belt: BeltConfig | None = None) -> Scenario:
     """The scenario of a seed. Each subsystem has its own stream, so that fixing one shifts no other."""
-    part_stream, pose_stream, slot_stream, start_stream, sensor_stream, belt_stream = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)
+    *children, fault_seed = np.random.SeedSequence(seed).spawn(7)
+    part_stream, pose_stream, slot_stream, start_stream, sensor_stream, belt_stream = map(
+        np.random.default_rng, children
     )
     part = draw_part(config.part, part_stream)
     x, y, part_yaw = _pose(config.part_pose, pose_stream)
@@ -83,6 +88,7 @@ def draw(config: SimulationConfig, seed: int, belt: BeltConfig | None = None) ->
         start_gripper=gripper,
         sensor_seed=int(sensor_stream.integers(2**63)),
         belt=_belt_run(config.belt, belt, belt_stream) if config.belt and belt else None,
+        faults=draw_timeline(config.faults, config.events, fault_seed),
     )
 
 

@@ -1,4 +1,4 @@
-"""Simulated sensors: each a small seeded pipeline, rate → noise → bias → delay → dropout."""
+"""Simulated sensors: each a small seeded pipeline, rate → noise → bias → fault → delay → dropout."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class Sensor:
         self._next = time + self._period
         self._pending: deque[tuple[float, Array]] = deque()
         self._latest = (time - config.delay_s, truth + self._bias)
+        self._taken = self._latest[1]
+        self.stuck = self.silent = False
 
     def sample(self, time: float, truth: Array) -> None:
         """Takes a sample if one is due at ``time`` s; ``truth`` [n] is the value now."""
@@ -43,8 +45,11 @@ class Sensor:
         value = truth + self._bias
         if self._noisy:
             value += self._noise * self._stream.standard_normal(len(truth))
-        if not (self._config.dropout and self._stream.random() < self._config.dropout):
-            self._pending.append((time, value))
+        if not self.stuck:
+            self._taken = value
+        lost = self._config.dropout and self._stream.random() < self._config.dropout
+        if not (lost or self.silent):
+            self._pending.append((time, self._taken))
 
     def read(self, time: float) -> tuple[Array, float]:
         """Latest value [n] that has arrived by ``time`` s, and its age in s."""

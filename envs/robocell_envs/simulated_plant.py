@@ -9,11 +9,15 @@ import numpy as np
 from robocell_controller.cell import CellConfig
 from robocell_controller.contract import Array, CellState, JointCommand, Segment
 from robocell_controller.kinematics import Kinematics
+from robocell_envs.cell_checks import checked_simulation
+from robocell_envs.drives import Drives
+from robocell_envs.faults import Faults
 from robocell_envs.scenario import Scenario, draw
 from robocell_envs.sensors import Sensor
-from robocell_envs.simulation_config import simulation_config
 from robocell_envs.tasks import pick_place as task
 from robocell_envs.world import Truth, World
+
+_SENSORS = ("joints", "gripper", "tracker", "belt")
 
 
 @dataclass(slots=True)
@@ -41,13 +45,15 @@ class SimulatedPlant:
             visual: load visual shapes for rendering (slower resets, same physics).
             window: show the world in a window, see :mod:`robocell_envs.window`.
         """
-        self.config = simulation_config(cell)
+        self.config = checked_simulation(cell)
         self._cell = cell
         robot = cell.load_robot()
         self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual, window)
         self._kinematics = Kinematics(robot)
         self._parts = np.random.default_rng(seed)
         self._tick = cell.rates.tick
+        self._drives = Drives(self.world, robot, self._kinematics, self._tick)
+        self._stroke = robot.gripper.stroke_m
         self._cycle = -1
 
     def present(self) -> None:
@@ -69,6 +75,7 @@ class SimulatedPlant:
         self._ticks = 0
         q = self._kinematics.inverse(scenario.start_tcp, scenario.start_yaw)
         _, jacobian = self._kinematics.pose_and_jacobian(q)
+        self._drives.reset(scenario.faults, q, scenario.start_gripper / self._stroke)
         rising = np.array([0.0, 0.0, scenario.start_rise, 0.0, 0.0, 0.0])
         self._begin(scenario, q, self._kinematics.solve(jacobian, rising, np.zeros_like(q)), scenario.start_gripper)
 
@@ -107,7 +114,7 @@ class SimulatedPlant:
         self._pass(segment.q, segment.dq, segment.gripper)
 
     def _pass(self, q: Array, dq: Array, gripper: float) -> None:
-        self.world.follow(q, dq, gripper)
+        self._drives.follow(q, dq, gripper)
         self._ticks += len(q)
         if self._ticks % self._cell.rates.ticks == 0:
             self._sense()
@@ -133,6 +140,7 @@ class SimulatedPlant:
         self.scenario = scenario
         self._cycle += 1
         self.world.build(scenario, q, dq, gripper_width)
+        self._drives.begin(scenario.faults)
         self.record = CycleRecord(start=self.time)
         self.truth = self.world.truth()
         self._start_sensors(scenario.sensor_seed)
@@ -144,7 +152,7 @@ class SimulatedPlant:
         configs = (sensors.joints, sensors.gripper, sensors.tracker, sensors.belt)
         self._joints, self._gripper, self._tracker, self._belt = (
             Sensor(config, np.random.default_rng(stream), value, self.time)
-            for config, stream, value in zip(configs, streams, _readings(self.truth), strict=True)
+            for config, stream, value in zip(configs, streams, _readings(self.truth, self._drives.faults), strict=True)
         )
 
     def _sense(self) -> None:
@@ -163,16 +171,18 @@ class SimulatedPlant:
         record.energy += float(np.abs(truth.tau * truth.dq).sum()) * self._tick * self._cell.rates.ticks
 
     def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:
-        for sensor, value in zip(sensors, _readings(truth), strict=False):
+        faults = self._drives.faults
+        for name, sensor, value in zip(_SENSORS, sensors, _readings(truth, faults), strict=False):
+            sensor.stuck, sensor.silent = name in faults.stuck_sensors, name in faults.silent_sensors
             sensor.sample(self.time, value)
 
     def _measure(self) -> task.Measures:
         return task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
 
 
-def _readings(truth: Truth) -> tuple[Array, Array, Array, Array]:
+def _readings(truth: Truth, faults: Faults) -> tuple[Array, Array, Array, Array]:
     return (
-        np.concatenate([truth.q, truth.dq, truth.tau]),
+        np.concatenate([truth.q + faults.encoder_offset_rad, truth.dq, truth.tau]),
         np.array([truth.gripper_width, truth.gripper_effort]),
         np.array([*truth.part_position.tolist(), truth.part_yaw]),
         np.array([truth.belt_travel]),

@@ -6,24 +6,15 @@ from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import AfterValidator
+from pydantic import Field
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config, parse
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
 from robocell_controller.robot import Positive
-
-
-def _ordered(bounds: list[float]) -> list[float]:
-    if bounds[0] > bounds[1]:
-        raise ValueError("the lower bound first")
-    return bounds
-
-
-NotNegative = Annotated[float, Ge(0)]
-Range = Annotated[list[float], Len(2, 2), AfterValidator(_ordered)]
-PositiveRange = Annotated[list[Positive], Len(2, 2), AfterValidator(_ordered)]
+from robocell_envs.faults import EventConfig, FaultsConfig
+from robocell_envs.ranges import NotNegative, PositiveRange, Range
 
 
 class PartConfig(Config):
@@ -178,13 +169,15 @@ class SimulationConfig(Config):
     table_friction: Positive
     sensors: SensorsConfig
     task: TaskConfig
+    faults: FaultsConfig = FaultsConfig()
+    events: list[EventConfig] = Field(default_factory=list)
 
 
-def simulation_config(cell: CellConfig) -> SimulationConfig:
-    """The checked ``simulation`` section of a cell."""
-    config = parse(SimulationConfig, cell.simulation, "cell: simulation")
+def simulation_config(cell: CellConfig, place: str = "cell") -> SimulationConfig:
+    """The checked ``simulation`` section of a cell; ``place`` says in errors where the cell comes from."""
+    config = parse(SimulationConfig, cell.simulation, f"{place}: simulation")
     if (config.belt is None) != (cell.belt is None):
         raise InputError(
-            "cell: belt", "where it lies or how it runs, not both", "both belt and simulation.belt, or neither"
+            f"{place}: belt", "where it lies or how it runs, not both", "both belt and simulation.belt, or neither"
         )
     return config

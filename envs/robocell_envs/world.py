@@ -16,10 +16,11 @@ from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import RobotConfig
 from robocell_envs.belt import Belt
 from robocell_envs.bullet import connect, pybullet, quiet
+from robocell_envs.faults import SOUND, Faults
 from robocell_envs.gripper import Gripper
 from robocell_envs.parts import collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
-from robocell_envs.scenario import TRAY_HEIGHT, Scenario
+from robocell_envs.scenario import TRAY_HEIGHT, TRAY_WIDTH, Scenario
 from robocell_envs.simulation_config import SolverConfig
 from robocell_envs.window import connect_window
 
@@ -27,10 +28,12 @@ _JOINTS = ARM_JOINTS + FINGER_JOINTS
 _GRAVITY = -9.81  # m/s²
 _TABLE_HALF = [0.5, 0.5, 0.02]  # m; the arm stands on it
 _TABLE_CENTRE = [0.35, 0.0, -0.02]
-_TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
+_TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
+_COLLIDES = (1, -1)  # Bullet's own group and mask of a moving link: with everything
+_SLIDING_SPEED = 0.02  # rad/s, from which on friction is near Coulomb's; the smooth step keeps it from chattering
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
 
 
@@ -41,7 +44,7 @@ class Truth:
     Attributes:
         q: [7] rad.
         dq: [7] rad/s.
-        tau: [7] N·m, torque of the drives.
+        tau: [7] N·m, torque of the drives, which overcomes the joints' friction too.
         gripper_width: m.
         gripper_effort: N, force that both finger drives bear.
         part_position: [3] m, centre.
@@ -50,7 +53,7 @@ class Truth:
         part_speed: m/s.
         part_force: N, the greatest force of one finger on the part.
         impact: N, the greatest vertical force of the open hand on the part since ``impact`` was set to 0.
-        belt_travel: m, that the belt has gone since the world was built.
+        belt_travel: m, that the belt's drum has gone since the world was built.
     """
 
     q: Array
@@ -90,7 +93,6 @@ class World:
         self._contacts = self.client.getContactPoints
         self._urdf = str(urdf_file(robot.model_dump_json(), visual))
         self._robot = robot
-        self._torque = robot.limits.torque.tolist()
         self._rates = rates
         self._time_step = 1.0 / rates.physics_hz
         self._substeps = rates.physics_hz // rates.controller_hz
@@ -132,8 +134,26 @@ class World:
         self.part = self._add_part(scenario)
         self.belt = Belt(client, scenario.belt, scenario.part) if scenario.belt else None
         self.impact = 0.0
+        self._faults = SOUND
+        self._torque = self._robot.limits.torque.tolist()
         self._iterate(self._iterations.open)
         self._gripper = Gripper(client, self.arm, self._robot, self._rates.physics_hz)
+
+    def impair(self, faults: Faults) -> None:
+        """Lets faults of gripper, joints and belt act from now on."""
+        before, self._faults = self._faults, faults
+        self._gripper.force_share = faults.gripper_force_share
+        self._torque = (self._robot.limits.torque - faults.joint_friction_n_m).tolist()
+        if faults.pad_friction_share != before.pad_friction_share:
+            self._wear_pads(faults.pad_friction_share)
+        if self.belt:
+            self.belt.speed_share, self.belt.friction_share = faults.belt_speed_share, faults.belt_friction_share
+
+    def _wear_pads(self, share: float) -> None:
+        """New friction of the pads. An anchored contact would keep its old one, so contacts are made anew."""
+        for joint in FINGER_JOINTS:
+            self.client.changeDynamics(self.arm, joint, lateralFriction=share * self._robot.gripper.pad_friction)
+            self.client.setCollisionFilterGroupMask(self.arm, joint, *_COLLIDES)
 
     def follow(self, q: Array, dq: Array, gripper: float) -> None:
         """Lets one controller tick pass for each row of the setpoints ``q`` rad and ``dq`` rad/s, both [ticks, 7].
@@ -175,10 +195,11 @@ class World:
         positions, speeds, _, torques = zip(*states, strict=True)
         position, (x, y, z, w) = self._base_pose(self.part)
         velocity, _ = self._base_velocity(self.part)
+        dq = np.array(speeds[:7])
         return Truth(
             q=np.array(positions[:7]),
-            dq=np.array(speeds[:7]),
-            tau=np.array(torques[:7]),
+            dq=dq,
+            tau=np.array(torques[:7]) + friction_torque(self._faults, dq),
             gripper_width=positions[7] + positions[8],
             gripper_effort=max(0.0, min(-torques[7], -torques[8])),
             part_position=np.array(position),
@@ -240,3 +261,9 @@ class World:
         )
         self.client.changeVisualShape(body, -1, rgbaColor=[*part.colour, 1.0])
         return body
+
+
+def friction_torque(faults: Faults, dq: Array) -> Array:
+    """Coulomb friction of the joints that a drive has to overcome at the speeds ``dq`` [7] rad/s, [7] N·m."""
+    torque: Array = np.array(faults.joint_friction_n_m) * np.tanh(dq / _SLIDING_SPEED)
+    return torque

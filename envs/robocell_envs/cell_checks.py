@@ -1,0 +1,157 @@
+"""What a schema can't see in a cell: whether gripper, arm, tracker and stations fit what they are to do."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.contract import Array
+from robocell_controller.errors import InputError
+from robocell_controller.kinematics import Kinematics
+from robocell_controller.robot import RobotConfig
+from robocell_controller.stations import BeltConfig
+from robocell_envs.scenario import TRAY_WIDTH
+from robocell_envs.simulation_config import PoseConfig, SensorConfig, SimulationConfig, simulation_config
+
+GRIP_CLEARANCE = 0.01  # m between open fingers and the widest part, both sides together: what the tracker may be off
+_LOST = 1e-3  # chance of that many samples in a row being lost, which is left aside
+_SHARE_OF_WAY = 0.5  # of a part's way on the belt that may pass before it is seen; the rest is for the pick
+_STEPS = 20  # places on a part's way along the belt that are looked at
+
+Corners = Array  # of a region, in order, [4, 2] m
+
+
+def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfig:
+    """The checked ``simulation`` section of a cell, of which all parts fit together.
+
+    Raises:
+        InputError: they don't; ``place`` says where the cell comes from.
+    """
+    config, robot = simulation_config(cell, place), cell.load_robot()
+    place = f"{place}: simulation"
+    _check_gripper(config, robot, place)
+    _check_friction(config, robot, place)
+    _check_reach(cell, config, robot, place)
+    if cell.belt:
+        _check_on_belt(config, cell.belt, place)
+        _check_tracker(config, cell.belt, place)
+    _check_apart(config, cell.belt, place)
+    return config
+
+
+def oldest_sample(sensor: SensorConfig) -> float:
+    """Age of the newest sample at worst, s: its delay, and the periods until one is not lost (but once in 1000)."""
+    periods = math.ceil(math.log(_LOST) / math.log(sensor.dropout)) if sensor.dropout else 1
+    return sensor.delay_s + max(1, periods) / sensor.rate_hz
+
+
+def _check_gripper(config: SimulationConfig, robot: RobotConfig, place: str) -> None:
+    most = robot.gripper.stroke_m - GRIP_CLEARANCE
+    if config.part.width_m[1] > most:
+        expected = f"at most {most:.3f} m, the gripper's stroke less {GRIP_CLEARANCE} m of clearance"
+        raise InputError(f"{place}.part.width_m", f"{config.part.width_m[1]} m", expected)
+
+
+def _check_friction(config: SimulationConfig, robot: RobotConfig, place: str) -> None:
+    keyed = {"faults": config.faults}
+    keyed |= {f"events.{index}.faults": event.faults for index, event in enumerate(config.events)}
+    for key, faults in keyed.items():
+        for (_, most), limit in zip(faults.joint_friction_n_m, robot.joint_torque_n_m, strict=True):
+            if most >= limit:
+                raise InputError(
+                    f"{place}.{key}.joint_friction_n_m", f"{most} N·m", f"less than the drive's {limit} N·m"
+                )
+
+
+def _check_reach(cell: CellConfig, config: SimulationConfig, robot: RobotConfig, place: str) -> None:
+    """Every corner of the ranges of start and slot, and a point of each part's way, can be grasped at."""
+    height = cell.motion.workspace_lower_m[2]
+    corners = {key: _corners(getattr(config, key)) for key in ("part_pose", "slot_pose", "start")}
+    kinematics = Kinematics(robot)
+    for key, region in corners.items():
+        for corner in region:
+            way = _way(corner, cell.belt) if key == "part_pose" and cell.belt else corner[None]
+            inside = [point for point in way if _in_workspace(cell, point)]
+            if not inside:
+                lower, upper = cell.motion.workspace_lower_m[:2], cell.motion.workspace_upper_m[:2]
+                expected = f"inside the workspace, {lower} to {upper} m"
+                raise InputError(f"{place}.{key}", f"{_told(corner)} m", expected)
+            if not any(_reachable(kinematics, robot, np.array([*point, height])) for point in inside):
+                raise InputError(f"{place}.{key}", f"{_told(corner)} m", f"a point in reach of {robot.name}")
+
+
+def _check_on_belt(config: SimulationConfig, belt: BeltConfig, place: str) -> None:
+    for corner in _corners(config.part_pose):
+        if not belt.spans(corner):
+            raise InputError(f"{place}.part_pose", f"{_told(corner)} m", "a point on the belt")
+
+
+def _check_tracker(config: SimulationConfig, belt: BeltConfig, place: str) -> None:
+    """While a sample may be old a part goes no further than half of the shortest way that is left to it."""
+    assert config.belt is not None
+    along = max(belt.coordinates(corner)[0] for corner in _corners(config.part_pose))
+    way, age = belt.length_m / 2 - along, oldest_sample(config.sensors.tracker)
+    most = _SHARE_OF_WAY * way / age
+    if config.belt.speed_m_s[1] > most:
+        found = f"{config.belt.speed_m_s[1]} m/s"
+        expected = f"at most {most:.2f} m/s: half of the last {way:.2f} m of belt within the tracker's {age:.2f} s"
+        raise InputError(f"{place}.belt.speed_m_s", found, expected)
+
+
+def _check_apart(config: SimulationConfig, belt: BeltConfig | None, place: str) -> None:
+    tray = _padded(config.slot_pose, TRAY_WIDTH / math.sqrt(2))
+    parts = _belt_corners(belt) if belt else _padded(config.part_pose, config.part.width_m[1] / math.sqrt(2))
+    if _overlap(tray, parts):
+        other = "the belt" if belt else "part_pose"
+        raise InputError(f"{place}.slot_pose", f"a tray that may overlap {other}", "stations apart from each other")
+
+
+def _corners(pose: PoseConfig) -> Corners:
+    return np.array(list(product(pose.x_m, pose.y_m)))[[0, 1, 3, 2]]
+
+
+def _padded(pose: PoseConfig, margin: float) -> Corners:
+    outwards = margin * np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, 1.0], [1.0, -1.0]])
+    corners: Corners = _corners(pose) + outwards
+    return corners
+
+
+def _belt_corners(belt: BeltConfig) -> Corners:
+    along, across = belt.direction[:2], np.array([-belt.direction[1], belt.direction[0]])
+    signs = ((-0.5, -0.5), (-0.5, 0.5), (0.5, 0.5), (0.5, -0.5))
+    offsets = [a * belt.length_m * along + b * belt.width_m * across for a, b in signs]
+    return np.array(belt.centre_m[:2]) + np.array(offsets)
+
+
+def _way(corner: Array, belt: BeltConfig) -> Array:
+    """Places [n, 2] m that a part passes from ``corner`` [2] m to the belt's end."""
+    left = belt.length_m / 2 - belt.coordinates(corner)[0]
+    way: Array = corner + np.linspace(0.0, left, _STEPS)[:, None] * belt.direction[:2]
+    return way
+
+
+def _in_workspace(cell: CellConfig, point: Array) -> bool:
+    bounds = zip(cell.motion.workspace_lower_m, point.tolist(), cell.motion.workspace_upper_m, strict=False)
+    return all(low <= value <= high for low, value, high in bounds)
+
+
+def _reachable(kinematics: Kinematics, robot: RobotConfig, point: Array) -> bool:
+    try:
+        q = kinematics.inverse(point, 0.0)
+    except ValueError:
+        return False
+    return bool((q >= robot.limits.lower).all() and (q <= robot.limits.upper).all())
+
+
+def _overlap(first: Corners, second: Corners) -> bool:
+    """Whether two rectangles overlap: no side of either parts them (separating axes)."""
+    sides = [corners[1] - corners[0] for corners in (first, second)] + [c[2] - c[1] for c in (first, second)]
+    spans = [((first @ side), (second @ side)) for side in sides]
+    return all(a.max() > b.min() and b.max() > a.min() for a, b in spans)
+
+
+def _told(point: Array) -> str:
+    return f"({point[0]:.2f}, {point[1]:.2f})"
