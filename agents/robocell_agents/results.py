@@ -9,7 +9,7 @@ from rich.console import Console
 
 from robocell_agents.compare import compare
 from robocell_agents.files import read_json, write_text
-from robocell_agents.tables import COLUMNS, LIMIT_COLUMNS, limit_rows, metric_cells
+from robocell_agents.tables import COLUMNS, LIMIT_COLUMNS, limit_rows, metric_cells, resource_rows, speed_rows
 from robocell_controller.errors import InputError
 from robocell_controller.statistics import wilson
 
@@ -99,17 +99,10 @@ def _success_and_pace(metrics: dict[str, Any]) -> str:
 
 
 def _speed(document: dict[str, Any]) -> str:
-    header = ["", "simulated s per CPU s", "steps per CPU s", "our cell against it"]
-    lines = [
-        [
-            name,
-            f"{row['simulated_s_per_cpu_s']:.1f}",
-            f"{row['steps_per_cpu_s']:.0f}",
-            f"{row['ours_against_it']:.2f}×",
-        ]
-        for name, row in document["contestants"].items()
-    ]
-    return _markdown(header, lines)
+    tables = [speed_rows(document)]
+    if "resources" in document:
+        tables.append(resource_rows(document))
+    return "\n\n".join(_markdown(header, lines) for header, *lines in tables)
 
 
 def _limit(document: dict[str, Any]) -> str:

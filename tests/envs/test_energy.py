@@ -1,10 +1,10 @@
 """Where the drives' energy goes, and whether parts and torques are such as the world has.
 
-Over a lift the drives' work ∫τ·q̇ must be what arm and part gain: the cell has no friction in its joints, and the part does
-not slide. Bullet holds a torque for a whole step, while the speed goes from one end's to the other's, so the work of
-a step is torque × the mean of both speeds × time, exactly. Its integrator then moves the arm at the speed of the
-step's end: height, and so potential energy, runs ahead of the work by half a step of gravity's power. Between two
-states of rest that cancels, and what is left is the contact solver's (0.02 % measured); in motion it stays.
+Over a lift the drives' work ∫τ·q̇ must be what arm and part gain: the cell has no friction in its joints, and the part
+does not slide. Bullet holds a torque for a whole step, while the speed goes from one end's to the other's, so the work
+of a step is torque × the mean of both speeds × time. Its integrator then moves the arm at the speed of the step's end:
+height, and so potential energy, runs ahead of the work by half a step of gravity's power. Between two states of rest
+that cancels, and what is left is the contact solver's (0.02 % measured); in motion it stays.
 """
 
 from __future__ import annotations
