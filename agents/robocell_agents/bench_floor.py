@@ -2,8 +2,7 @@
 
 *At rest* the arm holds still and the hand is open. *Replayed*, the world does what the environment's does under random
 actions: each physics step gets the joint targets of a recorded run, each policy period its gripper command. Left out
-are the belt's law, what watches impacts, sensors, task and observation, and resets but for one: each turn begins with
-one, because a world that rests for long slows down by a third (its speeds decay to subnormal numbers).
+are the belt's law, what watches impacts, sensors, task, observation, and resets but for one at the start of each turn.
 """
 
 from __future__ import annotations

@@ -124,6 +124,12 @@ def limit_rows(document: dict[str, Any]) -> list[list[str]]:
     ]
 
 
+def markdown_table(rows: list[list[str]]) -> str:
+    """Rows, the header first, as a Markdown table."""
+    header, *lines = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *lines])
+
+
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title)
     table.add_column(first)
