@@ -88,11 +88,11 @@ def _cell(name: str) -> list[Contestant]:
     """One of our cells, and its own physics."""
     env = gymnasium.make(name, disable_env_checker=True)
     cell = cast(PickPlaceEnv, env.unwrapped).cell
-    simulated = _STEPS / cell.rates.policy_hz
+    simulated, passive = _STEPS / cell.rates.policy_hz, PickPlaceEnv(cell)
     own = [Contestant(name, simulated, _random_play(env), (name,))]
     return own + [
         Contestant(f"{name}: its physics alone, {kind}", simulated, play, (name,))
-        for kind, play in floors(cell, _STEPS).items()
+        for kind, play in floors(passive, _STEPS).items()
     ]
 
 

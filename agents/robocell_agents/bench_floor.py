@@ -8,45 +8,44 @@ are the belt's law, what watches impacts, sensors, task, observation, and resets
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from robocell_controller.cell import CellConfig
 from robocell_controller.contract import Segment
 from robocell_envs.cell_env import PickPlaceEnv
 
 Floor = Callable[[], None]
 
 
-def floors(cell: CellConfig, steps: int) -> dict[str, Floor]:
-    """What passes ``steps`` policy periods of a cell's world at each call, by kind."""
-    return {"at rest": _at_rest(cell, steps), "replayed": _replayed(cell, steps)}
-
-
-def _at_rest(cell: CellConfig, steps: int) -> Floor:
-    env = PickPlaceEnv(cell)
+def floors(env: PickPlaceEnv, steps: int) -> dict[str, Floor]:
+    """What passes ``steps`` policy periods of the world of ``env`` at each call, by kind; takes ``env`` over."""
     env.reset(seed=0)
     scenario, truth, world = env.plant.scenario, env.plant.truth, env.plant.world
+    start = partial(world.build, scenario, truth.q, truth.dq, truth.gripper_width)
+    return {"at rest": _at_rest(env, start, steps), "replayed": _replayed(env, start, steps)}
+
+
+def _at_rest(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
+    world, rates, q = env.plant.world, env.cell.rates, env.plant.truth.q
     step = world.client.stepSimulation
 
     def play() -> None:
-        world.build(scenario, truth.q, truth.dq, truth.gripper_width)
-        world.follow(truth.q[None], np.zeros((1, truth.q.size)), 1.0)
-        for _ in range(steps * cell.rates.physics_hz // cell.rates.policy_hz):
+        start()
+        world.follow(q[None], np.zeros((1, q.size)), 1.0)
+        for _ in range(steps * rates.physics_hz // rates.policy_hz):
             step()
 
     return play
 
 
-def _replayed(cell: CellConfig, steps: int) -> Floor:
-    env = PickPlaceEnv(cell)
-    env.reset(seed=0)
-    scenario, truth, world = env.plant.scenario, env.plant.truth, env.plant.world
+def _replayed(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
+    world = env.plant.world
     periods = [(segment.gripper, world.joint_targets(segment.q, segment.dq)) for segment in _recorded(env, steps)]
     step = world.client.stepSimulation
 
     def play() -> None:
-        world.build(scenario, truth.q, truth.dq, truth.gripper_width)
+        start()
         for gripper, ticks in periods:
             world.prepare(gripper)
             world.gripper.drive(gripper)

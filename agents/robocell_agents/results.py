@@ -68,7 +68,7 @@ def tables(folder: Path) -> dict[str, str]:
         "conditions": _conditions(folder / "pick_place"),
         "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),
         "limit": _limit(read_json(folder / "bench_limit.json", "what robocell bench limit --json prints")),
-        "speed": _speed(read_json(folder / "bench_env.json", "what robocell bench env --json prints")),
+        "speed": speed_tables(read_json(folder / "bench_env.json", "what robocell bench env --json prints")),
     }
 
 
@@ -116,7 +116,8 @@ def _success_and_pace(metrics: dict[str, Any]) -> str:
     return f"{100 * success['rate']:.1f} % ({interval}), {metrics['parts_per_hour']:.0f}"
 
 
-def _speed(document: dict[str, Any]) -> str:
+def speed_tables(document: dict[str, Any]) -> str:
+    """Speeds and, where they were measured, processes and memory, as Markdown."""
     tables = [speed_rows(document)]
     if "resources" in document:
         tables.append(resource_rows(document))
