@@ -30,7 +30,7 @@ format: $(STAMP) ## Rewrite the code in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Measure speed against panda-gym and the cell's own physics
+bench: $(STAMP) ## Measure speed, processes and memory, against other arms and the cells' own physics
 	OMP_NUM_THREADS=1 $(BIN)/robocell bench env
 
 results: $(STAMP) ## Make the tables and plots again from results/*.json

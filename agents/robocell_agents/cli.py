@@ -159,17 +159,18 @@ def results(
 
 def bench_env(
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved turns of each contestant.")] = 7,
+    resets: Annotated[int, typer.Option(min=1, help="Resets over which memory is watched.")] = 2000,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulated seconds per CPU second, against panda-gym and against the cell's own physics."""
+    """Simulated seconds per CPU second, against the cells' own physics and other arms; processes and memory."""
     from robocell_agents.bench import bench_env as measure
-    from robocell_agents.tables import bench_table
+    from robocell_agents.tables import bench_tables
 
-    document = measure(rounds)
+    document = measure(rounds, resets)
     if as_json:
         print(json.dumps(document, indent=2))
     else:
-        Console().print(bench_table(document))
+        Console().print(*bench_tables(document))
 
 
 def bench_limit(

@@ -1,4 +1,4 @@
-"""``robocell results``: the tables of the README, made from the JSON files in ``results/``."""
+"""``robocell results``: the tables of the README, made from the JSON files in ``results/``, and generated pages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Any
 from rich.console import Console
 
 from robocell_agents.compare import compare
+from robocell_agents.environment_docs import environments_page
 from robocell_agents.files import read_json, write_text
-from robocell_agents.tables import COLUMNS, LIMIT_COLUMNS, limit_rows, metric_cells
+from robocell_agents.tables import (
+    COLUMNS,
+    LIMIT_COLUMNS,
+    limit_rows,
+    markdown_table,
+    metric_cells,
+    resource_rows,
+    speed_rows,
+)
 from robocell_controller.errors import InputError
 from robocell_controller.statistics import wilson
 
@@ -23,24 +32,33 @@ _NAMES = {
 
 
 def regenerate(folder: Path, check: bool) -> int:
-    """Writes the tables into the README beside ``folder``; with ``check`` only says whether they are stale.
+    """Writes the tables into the README beside ``folder``, and ``docs``; with ``check`` only says what is stale.
 
     Returns:
-        Exit code: 1 if ``check`` found stale tables.
+        Exit code: 1 if ``check`` found something stale.
 
     Raises:
         InputError: a result or a marker is missing.
     """
-    readme = folder.parent / "README.md"
-    before = readme.read_text(encoding="utf-8")
-    after = before
+    root = folder.parent
+    texts = {root / "README.md": _readme(folder), root / "docs" / "environments.md": environments_page()}
+    stale = [path for path, text in texts.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    if not check:
+        for path in stale:
+            write_text(path, texts[path])
+        return 0
+    for path in texts:
+        state = "stale, run make results" if path in stale else "up to date"
+        Console(stderr=True).print(f"{path.relative_to(root)}: {state}")
+    return int(bool(stale))
+
+
+def _readme(folder: Path) -> str:
+    path = folder.parent / "README.md"
+    text = path.read_text(encoding="utf-8")
     for name, table in tables(folder).items():
-        after = _replaced(after, name, table, readme)
-    if check:
-        Console(stderr=True).print(f"{readme.name}: {'up to date' if after == before else 'stale, run make results'}")
-        return int(after != before)
-    write_text(readme, after)
-    return 0
+        text = _replaced(text, name, table, path)
+    return text
 
 
 def tables(folder: Path) -> dict[str, str]:
@@ -50,7 +68,7 @@ def tables(folder: Path) -> dict[str, str]:
         "conditions": _conditions(folder / "pick_place"),
         "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),
         "limit": _limit(read_json(folder / "bench_limit.json", "what robocell bench limit --json prints")),
-        "speed": _speed(read_json(folder / "bench_env.json", "what robocell bench env --json prints")),
+        "speed": speed_tables(read_json(folder / "bench_env.json", "what robocell bench env --json prints")),
     }
 
 
@@ -60,7 +78,7 @@ def _pick_place(folder: Path) -> str:
     paired = compare(folder / "policy.json", folder / "guided.json")["all"]  # one condition only
     commands = "\n".join(f"    {document['command']}" for document in rows.values())
     return (
-        f"{_markdown(['', *COLUMNS], lines)}\n\n"
+        f"{markdown_table([['', *COLUMNS], *lines])}\n\n"
         f"Policy against `program:guided` on the same seeds: median cycle time "
         f"{paired['cycle_time_ratio']:.3f}×, exact McNemar p = {paired['p_value']:.2g} for success. Made by\n\n"
         f"{commands}"
@@ -75,7 +93,7 @@ def _conditions(folder: Path) -> str:
         [condition, *(_success_and_pace(documents[name][condition]) for name in names)]
         for condition in documents["policy"]
     ]
-    return _markdown(header, lines)
+    return markdown_table([header, *lines])
 
 
 def _controller(paths: list[Path]) -> str:
@@ -98,31 +116,20 @@ def _success_and_pace(metrics: dict[str, Any]) -> str:
     return f"{100 * success['rate']:.1f} % ({interval}), {metrics['parts_per_hour']:.0f}"
 
 
-def _speed(document: dict[str, Any]) -> str:
-    header = ["", "simulated s per CPU s", "steps per CPU s", "our cell against it"]
-    lines = [
-        [
-            name,
-            f"{row['simulated_s_per_cpu_s']:.1f}",
-            f"{row['steps_per_cpu_s']:.0f}",
-            f"{row['ours_against_it']:.2f}×",
-        ]
-        for name, row in document["contestants"].items()
-    ]
-    return _markdown(header, lines)
+def speed_tables(document: dict[str, Any]) -> str:
+    """Speeds and, where they were measured, processes and memory, as Markdown."""
+    tables = [speed_rows(document)]
+    if "resources" in document:
+        tables.append(resource_rows(document))
+    return "\n\n".join(markdown_table(table) for table in tables)
 
 
 def _limit(document: dict[str, Any]) -> str:
-    return _markdown(["", *LIMIT_COLUMNS], limit_rows(document))
+    return markdown_table([["", *LIMIT_COLUMNS], *limit_rows(document)])
 
 
 def _evaluation(path: Path) -> dict[str, Any]:
     return read_json(path, "a file that robocell evaluate wrote")
-
-
-def _markdown(header: list[str], lines: list[list[str]]) -> str:
-    rows = [header, ["---"] * len(header), *lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _replaced(text: str, name: str, table: str, readme: Path) -> str:

@@ -59,17 +59,46 @@ def tuning_table(document: dict[str, Any]) -> Table:
     return table
 
 
-def bench_table(document: dict[str, Any]) -> Table:
-    """Speeds side by side."""
-    table = Table("", "simulated s per CPU s", "steps per CPU s", "our cell against it", title="robocell bench env")
-    for name, row in document["contestants"].items():
-        table.add_row(
+def bench_tables(document: dict[str, Any]) -> list[Table]:
+    """Speeds side by side, and what each of our cells takes of the machine."""
+    tables = []
+    for title, rows in (("speed", speed_rows(document)), ("resources", resource_rows(document))):
+        tables.append(_table(f"robocell bench env: {title}", rows[0][0], tuple(rows[0][1:])))
+        for row in rows[1:]:
+            tables[-1].add_row(*row)
+    return tables
+
+
+def speed_rows(document: dict[str, Any]) -> list[list[str]]:
+    """Header, then one row for each contestant; against what it is not compared with stands a dash."""
+    contestants = document["contestants"]
+    cells = list(dict.fromkeys(cell for row in contestants.values() for cell in row["ours_against_it"]))
+    header = ["", "simulated s per CPU s", "steps per CPU s", *(f"{_short(cell)} against it" for cell in cells)]
+    return [header] + [
+        [
             name,
             f"{row['simulated_s_per_cpu_s']:.1f}",
             f"{row['steps_per_cpu_s']:.0f}",
-            f"{row['ours_against_it']:.2f}×",
-        )
-    return table
+            *(_number(row["ours_against_it"].get(cell), 1.0, "×", 2).replace(" ", "") for cell in cells),
+        ]
+        for name, row in contestants.items()
+    ]
+
+
+def resource_rows(document: dict[str, Any]) -> list[list[str]]:
+    """Header, then one row for each of our cells."""
+    header = ["", "steps per s, one process", "two processes", "ratio", "memory per environment", "growth over resets"]
+    return [header] + [
+        [
+            name,
+            f"{row['steps_per_s_one_process']:.0f}",
+            f"{row['steps_per_s_two_processes']:.0f}",
+            f"{row['two_processes_against_one']:.2f}×",
+            f"{row['mib_per_env']:.1f} MiB",
+            f"{row['growth_mib']:.1f} MiB in {row['resets']}",
+        ]
+        for name, row in document["resources"].items()
+    ]
 
 
 def limit_table(document: dict[str, Any]) -> Table:
@@ -95,12 +124,22 @@ def limit_rows(document: dict[str, Any]) -> list[list[str]]:
     ]
 
 
+def markdown_table(rows: list[list[str]]) -> str:
+    """Rows, the header first, as a Markdown table."""
+    header, *lines = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *lines])
+
+
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title)
     table.add_column(first)
     for column in columns:
         table.add_column(column, justify="left" if column == "failures" else "right")
     return table
+
+
+def _short(cell: str) -> str:
+    return cell.rpartition("/")[2]
 
 
 def _number(value: float | None, scale: float, unit: str, digits: int) -> str:

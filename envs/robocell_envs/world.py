@@ -137,7 +137,7 @@ class World:
         self._faults = SOUND
         self._torque = self._robot.limits.torque.tolist()
         self._iterate(self._iterations.open)
-        self._gripper = Gripper(client, self.arm, self._robot, self._rates.physics_hz)
+        self.gripper = Gripper(client, self.arm, self._robot, self._rates.physics_hz)
 
     def impair(self, faults: Faults) -> None:
         """Lets faults of gripper, joints and belt act from now on."""
@@ -162,27 +162,39 @@ class World:
         start, and the velocity moves it on. One target for the whole tick would make the joints run ahead of it.
         ``gripper`` is a command as in ``JointCommand``.
         """
-        iterations = self._iterations.gripping if gripper < 0.0 else self._iterations.open
-        if iterations != self._iterating:
-            self._iterate(iterations)
-        targets = (q[:, None] - self._remaining * dq[:, None]).tolist()
-        for positions, speeds in zip(targets, dq.tolist(), strict=True):
-            self._gripper.drive(gripper)
+        self.prepare(gripper)
+        for positions, speeds in self.joint_targets(q, dq):
+            self.gripper.drive(gripper)
             for position in positions:
-                self._drive_joints(
-                    self.arm,
-                    ARM_JOINTS,
-                    pybullet.POSITION_CONTROL,
-                    targetPositions=position,
-                    targetVelocities=speeds,
-                    forces=self._torque,
-                    positionGains=_POSITION_GAINS,
-                )
+                self.drive_arm(position, speeds)
                 if self.belt:
                     self.belt.drive(self.part, self._time_step)
                 self._step_physics()
             if gripper >= 0.0:
                 self._watch_impact()
+
+    def prepare(self, gripper: float) -> None:
+        """Sets the solver to what the command ``gripper`` asks of it."""
+        iterations = self._iterations.gripping if gripper < 0.0 else self._iterations.open
+        if iterations != self._iterating:
+            self._iterate(iterations)
+
+    def joint_targets(self, q: Array, dq: Array) -> list[tuple[list[list[float]], list[float]]]:
+        """For each row of the setpoints, see :meth:`follow`: targets of its physics steps (rad), and their speed."""
+        targets = (q[:, None] - self._remaining * dq[:, None]).tolist()
+        return list(zip(targets, dq.tolist(), strict=True))
+
+    def drive_arm(self, position: list[float], speed: list[float]) -> None:
+        """Gives the arm's drives their targets for the next physics step, rad and rad/s."""
+        self._drive_joints(
+            self.arm,
+            ARM_JOINTS,
+            pybullet.POSITION_CONTROL,
+            targetPositions=position,
+            targetVelocities=speed,
+            forces=self._torque,
+            positionGains=_POSITION_GAINS,
+        )
 
     def _iterate(self, iterations: int) -> None:
         """A part between two pads takes the solver many iterations; all else takes few."""

@@ -20,17 +20,26 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "results", tmp_path / "results")
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
     shutil.copy(ROOT / "README.md", tmp_path)
     return tmp_path / "results"
 
 
-def test_the_tables_of_the_readme_are_up_to_date() -> None:
+def test_the_tables_of_the_readme_and_the_docs_are_up_to_date() -> None:
     assert regenerate(ROOT / "results", check=True) == 0
 
 
 def test_a_changed_figure_makes_them_stale_and_regenerating_mends_it(copy: Path) -> None:
     path = copy / "pick_place" / "policy.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"parts_per_hour": ', '"parts_per_hour": 1'))
+    assert regenerate(copy, check=True) == 1
+    assert regenerate(copy, check=False) == 0
+    assert regenerate(copy, check=True) == 0
+
+
+def test_an_edited_page_of_the_docs_is_stale_and_regenerating_mends_it(copy: Path) -> None:
+    page = copy.parent / "docs" / "environments.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("part_yaw_from_tcp", "part_yaw"), encoding="utf-8")
     assert regenerate(copy, check=True) == 1
     assert regenerate(copy, check=False) == 0
     assert regenerate(copy, check=True) == 0

@@ -14,10 +14,11 @@ from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from robocell_controller.programs import PickPlaceProgram, load_program_config
-from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.cell_env import ConveyorPickEnv, PickPlaceEnv
 from robocell_envs.goal_env import PickPlaceGoalEnv
 
-ENVIRONMENTS = ("RobotCell/PickPlace-v0", "RobotCell/PickPlaceGoal-v0")
+ENVIRONMENTS = ("RobotCell/PickPlace-v0", "RobotCell/ConveyorPick-v0", "RobotCell/PickPlaceGoal-v0")
+CELLS = pytest.mark.parametrize("kind", [PickPlaceEnv, ConveyorPickEnv])
 
 
 def _episode(env: PickPlaceEnv, seed: int) -> str:
@@ -38,16 +39,16 @@ def _episode(env: PickPlaceEnv, seed: int) -> str:
     return digest.hexdigest()
 
 
-def _fresh_episode(seed: int, visual: bool = False) -> str:
-    env = PickPlaceEnv(render_mode="rgb_array" if visual else None)
+def _fresh_episode(kind: type[PickPlaceEnv], seed: int, visual: bool = False) -> str:
+    env = kind(render_mode="rgb_array" if visual else None)
     digest = _episode(env, seed)
     env.close()
     return digest
 
 
 @cache
-def _reference(seed: int) -> str:
-    return _fresh_episode(seed)
+def _reference(kind: type[PickPlaceEnv], seed: int) -> str:
+    return _fresh_episode(kind, seed)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -61,28 +62,32 @@ def test_checkers_pass_without_warnings(name, check):
     env.close()
 
 
-def test_same_seed_same_trajectory_over_20_resets():
-    env = PickPlaceEnv()
+@CELLS
+def test_same_seed_same_trajectory_over_20_resets(kind):
+    env = kind()
     digests = {_episode(env, seed=5) for _ in range(20)}
     env.close()
-    assert digests == {_reference(5)}
+    assert digests == {_reference(kind, 5)}
 
 
-def test_same_seed_same_trajectory_after_other_episodes():
-    env = PickPlaceEnv()
+@CELLS
+def test_same_seed_same_trajectory_after_other_episodes(kind):
+    env = kind()
     others = {_episode(env, seed) for seed in (6, 7)}
-    assert _reference(5) not in others and len(others) == 2
-    assert _episode(env, 5) == _reference(5)
+    assert _reference(kind, 5) not in others and len(others) == 2
+    assert _episode(env, 5) == _reference(kind, 5)
     env.close()
 
 
-def test_same_seed_same_trajectory_in_another_process():
+@CELLS
+def test_same_seed_same_trajectory_in_another_process(kind):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(_fresh_episode, (5,)) == _reference(5)
+        assert pool.apply(_fresh_episode, (kind, 5)) == _reference(kind, 5)
 
 
-def test_visual_shapes_change_nothing():
-    assert _fresh_episode(5, visual=True) == _reference(5)
+@CELLS
+def test_visual_shapes_change_nothing(kind):
+    assert _fresh_episode(kind, 5, visual=True) == _reference(kind, 5)
 
 
 def test_render_shows_the_cell():
