@@ -142,7 +142,7 @@ class World:
     def impair(self, faults: Faults) -> None:
         """Lets faults of gripper, joints and belt act from now on."""
         before, self._faults = self._faults, faults
-        self._gripper.force_share = faults.gripper_force_share
+        self.gripper.force_share = faults.gripper_force_share
         self._torque = (self._robot.limits.torque - faults.joint_friction_n_m).tolist()
         if faults.pad_friction_share != before.pad_friction_share:
             self._wear_pads(faults.pad_friction_share)
