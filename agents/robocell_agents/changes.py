@@ -8,8 +8,7 @@ from typing import Annotated, Any
 from annotated_types import Len, MinLen
 
 from robocell_agents.suites import Suite, changed_cell
-from robocell_controller.cell import CellConfig
-from robocell_controller.config import Config, load, locate, parse, read_config
+from robocell_controller.config import Config, load, locate, read_config
 from robocell_controller.errors import InputError
 from robocell_envs.feasibility import check_liftable
 
@@ -49,5 +48,5 @@ def load_change(name_or_path: str | Path) -> Suite:
     cells = {key: changed_cell(content, getattr(config, key), f"{path}: {key}") for key in RANGES}
     for key, cell in cells.items():
         check_liftable(cell, f"{path}: {key}")
-    nominal = parse(CellConfig, content, source)
+    nominal = changed_cell(content, {}, str(source))
     return Suite(path.stem, nominal, source.stem, {"nominal": nominal, **cells})

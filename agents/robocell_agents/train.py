@@ -15,6 +15,7 @@ from robocell_controller.config import load
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
 from robocell_controller.signals import stop_signals
+from robocell_envs.cell_checks import load_cell
 
 
 def train(name: str, seed: int, run: Path, resume: bool) -> int:
@@ -30,7 +31,7 @@ def train(name: str, seed: int, run: Path, resume: bool) -> int:
         InputError: bad config, a folder that is not new, or nothing to resume.
     """
     config = load(TrainingConfig, "agents", name)
-    cell = load(CellConfig, "cells", config.cell)
+    cell = load_cell(config.cell)
     _prepare(run, config, cell, seed, resume)
     torch.set_num_threads(1)
     training = Training(config, cell, seed, run)

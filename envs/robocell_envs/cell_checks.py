@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
 from robocell_controller.cell import CellConfig
+from robocell_controller.config import load, locate
 from robocell_controller.contract import Array
 from robocell_controller.errors import InputError
 from robocell_controller.kinematics import Kinematics
@@ -19,9 +21,23 @@ from robocell_envs.simulation_config import PoseConfig, SensorConfig, Simulation
 GRIP_CLEARANCE = 0.01  # m between open fingers and the widest part, both sides together: what the tracker may be off
 _LOST = 1e-3  # chance of that many samples in a row being lost, which is left aside
 _SHARE_OF_WAY = 0.5  # of a part's way on the belt that may pass before it is seen; the rest is for the pick
-_STEPS = 20  # places on a part's way along the belt that are looked at
+_STEPS = 20  # of a way: of a part along the belt, of the hand from its rest posture
+_TOWARDS_REST = 0.1  # share of the way back to the rest posture that the redundant joint takes in one step
+_ARRIVED = 1e-3  # m
 
 Corners = Array  # of a region, in order, [4, 2] m
+
+
+def load_cell(name_or_path: str | Path) -> CellConfig:
+    """Finds, reads and checks a cell's config, its ``simulation`` section included.
+
+    Raises:
+        InputError: missing, malformed, or its parts don't fit together.
+    """
+    path = locate("cells", name_or_path)
+    cell = load(CellConfig, "cells", path)
+    checked_simulation(cell, str(path))
+    return cell
 
 
 def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfig:
@@ -35,9 +51,9 @@ def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfi
     _check_gripper(config, robot, place)
     _check_friction(config, robot, place)
     _check_reach(cell, config, robot, place)
-    if cell.belt:
+    if cell.belt and config.belt:
         _check_on_belt(config, cell.belt, place)
-        _check_tracker(config, cell.belt, place)
+        _check_tracker(config, cell.belt, config.belt.speed_m_s[1], place)
     _check_apart(config, cell.belt, place)
     return config
 
@@ -89,16 +105,14 @@ def _check_on_belt(config: SimulationConfig, belt: BeltConfig, place: str) -> No
             raise InputError(f"{place}.part_pose", f"{_told(corner)} m", "a point on the belt")
 
 
-def _check_tracker(config: SimulationConfig, belt: BeltConfig, place: str) -> None:
+def _check_tracker(config: SimulationConfig, belt: BeltConfig, fastest: float, place: str) -> None:
     """While a sample may be old a part goes no further than half of the shortest way that is left to it."""
-    assert config.belt is not None
     along = max(belt.coordinates(corner)[0] for corner in _corners(config.part_pose))
     way, age = belt.length_m / 2 - along, oldest_sample(config.sensors.tracker)
     most = _SHARE_OF_WAY * way / age
-    if config.belt.speed_m_s[1] > most:
-        found = f"{config.belt.speed_m_s[1]} m/s"
+    if fastest > most:
         expected = f"at most {most:.2f} m/s: half of the last {way:.2f} m of belt within the tracker's {age:.2f} s"
-        raise InputError(f"{place}.belt.speed_m_s", found, expected)
+        raise InputError(f"{place}.belt.speed_m_s", f"{fastest} m/s", expected)
 
 
 def _check_apart(config: SimulationConfig, belt: BeltConfig | None, place: str) -> None:
@@ -139,11 +153,16 @@ def _in_workspace(cell: CellConfig, point: Array) -> bool:
 
 
 def _reachable(kinematics: Kinematics, robot: RobotConfig, point: Array) -> bool:
-    try:
-        q = kinematics.inverse(point, 0.0)
-    except ValueError:
-        return False
-    return bool((q >= robot.limits.lower).all() and (q <= robot.limits.upper).all())
+    """Whether the upright hand gets to ``point`` [3] m within the joints' limits, straight from the rest posture."""
+    rest = np.array(robot.rest_posture_rad)
+    q = rest.copy()
+    for left in [*range(_STEPS, 0, -1), *[1] * _STEPS]:
+        pose, jacobian = kinematics.pose_and_jacobian(q)
+        upright = (-pose.rotation[1, 2], pose.rotation[0, 2], 0.0)
+        step = np.array([*((point - pose.position) / left), *upright])
+        q = q + kinematics.solve(jacobian, step, _TOWARDS_REST * (rest - q))
+    arrived = np.abs(point - kinematics.pose(q).position).max() < _ARRIVED
+    return bool(arrived and (q >= robot.limits.lower).all() and (q <= robot.limits.upper).all())
 
 
 def _overlap(first: Corners, second: Corners) -> bool:

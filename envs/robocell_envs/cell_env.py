@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
-from robocell_controller.config import load
 from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.estimator import View
 from robocell_controller.observer import BOUNDS
+from robocell_envs.cell_checks import load_cell
 from robocell_envs.rendering import render
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulated_plant import SimulatedPlant
@@ -87,7 +87,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         Raises:
             InputError: bad cell, or no display for a window.
         """
-        self.cell = load(CellConfig, "cells", cell) if isinstance(cell, str) else cell
+        self.cell = load_cell(cell) if isinstance(cell, str) else cell
         self.render_mode = render_mode
         human = render_mode == "human"
         self.plant = SimulatedPlant(self.cell, visual=render_mode is not None, window=human)

@@ -1,21 +1,18 @@
 from __future__ import annotations
 
 import multiprocessing
-from typing import Any
 
 import numpy as np
 import pytest
+from fault_cells import cell_with, event, one_joint, play
 
 from robocell_controller.cell import CellConfig
-from robocell_controller.config import load, merged, parse
 from robocell_controller.contract import JOINTS
-from robocell_controller.programs import PickPlaceProgram, load_program_config
-from robocell_envs.cell_env import PickPlaceEnv
+from robocell_controller.errors import InputError
 from robocell_envs.faults import first_tick
+from robocell_envs.scenario import draw
+from robocell_envs.simulation_config import simulation_config
 
-CELLS = {
-    name: load(CellConfig, "cells", name).model_dump(exclude_none=True) for name in ("pick_place", "conveyor_pick")
-}
 EVERYTHING = {
     "gripper_force_share": [0.7, 0.9],
     "pad_friction_share": [0.7, 0.9],
@@ -26,34 +23,6 @@ EVERYTHING = {
     "belt_speed_share": [0.8, 0.9],
     "belt_friction_share": [0.5, 0.9],
 }
-
-
-def one_joint(index: int, value: float) -> list[list[float]]:
-    return [[value, value] if joint == index else [0.0, 0.0] for joint in range(JOINTS)]
-
-
-def cell_with(faults: dict[str, Any] | None = None, events: list[Any] | None = None, name: str = "pick_place", **rest):
-    simulation = {"faults": faults or {}, "events": events or [], **rest}
-    return parse(CellConfig, merged(CELLS[name], {"simulation": simulation}), "test")
-
-
-def event(at: float, **faults: Any) -> dict[str, Any]:
-    return {"at_s": [at, at], "faults": faults}
-
-
-def play(cell: CellConfig, seed: int = 5, steps: int = 60) -> tuple[np.ndarray, list[Any]]:
-    """Observations and truths of the first steps of a guided episode, all bits of them."""
-    env = PickPlaceEnv(cell)
-    law = PickPlaceProgram(load_program_config("guided"), cell.motion, cell.rates, cell.load_robot().gripper)
-    observations, truths = [env.reset(seed=seed)[0]], [env.plant.truth]
-    over = False
-    while not over and len(truths) <= steps:
-        observation, _, terminated, truncated, _ = env.step(law.act(env.view).astype(np.float32))
-        observations.append(observation)
-        truths.append(env.plant.truth)
-        over = terminated or truncated
-    env.close()
-    return np.array(observations), truths
 
 
 def bits(cell: CellConfig) -> bytes:
@@ -89,3 +58,37 @@ def test_faults_with_everything_on_are_deterministic_here_and_in_a_fresh_process
     assert bits(cell) == here
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(bits, (cell,)) == here
+
+
+def test_a_range_is_drawn_for_each_episode_and_a_later_event_keeps_what_it_does_not_name():
+    events = [event(1.0, payload_error_kg=[1.0, 1.0]), event(0.5, pad_friction_share=[0.5, 0.5])]
+    config = simulation_config(cell_with({"gripper_force_share": [0.6, 0.9]}, events))
+    timelines = [draw(config, seed).faults for seed in range(20)]
+    shares = {timeline[0].faults.gripper_force_share for timeline in timelines}
+    assert len(shares) == 20 and min(shares) >= 0.6 and max(shares) <= 0.9
+    _, second, third = timelines[0]
+    assert (second.at, third.at) == (0.5, 1.0)
+    assert third.faults.pad_friction_share == 0.5 and third.faults.payload_error_kg == 1.0
+    assert third.faults.gripper_force_share == timelines[0][0].faults.gripper_force_share
+
+
+def test_faults_shift_no_other_draw():
+    sound, faulty = (draw(simulation_config(cell_with(faults)), 4) for faults in ({}, EVERYTHING))
+    assert faulty.part == sound.part and faulty.sensor_seed == sound.sensor_seed
+
+
+@pytest.mark.parametrize(
+    ("faults", "events", "message"),
+    [
+        ({"gripper_force_share": [0.5, 1.5]}, [], r"faults\.gripper_force_share"),
+        ({"gripper_force_share": [0.9, 0.5]}, [], "the lower bound first"),
+        ({"joint_friction_n_m": [[0.0, 1.0]]}, [], r"faults\.joint_friction_n_m"),
+        ({"gripper_wear": 1}, [], r"faults\.gripper_wear: unknown key"),
+        ({"stuck_sensors": ["nose"]}, [], r"faults\.stuck_sensors"),
+        ({"stuck_sensors": ["belt"], "silent_sensors": ["belt"]}, [], "stuck or silent"),
+        ({}, [{"at_s": [-1.0, 0.0], "faults": {}}], r"events\.0\.at_s"),
+    ],
+)
+def test_bad_faults_are_named(faults, events, message):
+    with pytest.raises(InputError, match=message):
+        simulation_config(cell_with(faults, events))
