@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from robocell_agents.bench_physics import PHYSICS_COLUMNS, physics_rows
 from robocell_agents.compare import compare
 from robocell_agents.environment_docs import environments_page
 from robocell_agents.files import read_json, write_text
@@ -68,6 +69,7 @@ def tables(folder: Path) -> dict[str, str]:
         "conditions": _conditions(folder / "pick_place"),
         "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),
         "limit": _limit(read_json(folder / "bench_limit.json", "what robocell bench limit --json prints")),
+        "physics": _physics(read_json(folder / "bench_physics.json", "what robocell bench physics --json prints")),
         "speed": speed_tables(read_json(folder / "bench_env.json", "what robocell bench env --json prints")),
     }
 
@@ -126,6 +128,10 @@ def speed_tables(document: dict[str, Any]) -> str:
 
 def _limit(document: dict[str, Any]) -> str:
     return markdown_table([["", *LIMIT_COLUMNS], *limit_rows(document)])
+
+
+def _physics(document: dict[str, Any]) -> str:
+    return markdown_table([[*PHYSICS_COLUMNS], *physics_rows(document)])
 
 
 def _evaluation(path: Path) -> dict[str, Any]:
