@@ -16,7 +16,7 @@ from robocell_controller.kinematics import Kinematics
 from robocell_controller.robot import RobotConfig
 from robocell_controller.stations import BeltConfig
 from robocell_envs.scenario import TRAY_WIDTH
-from robocell_envs.simulation_config import PoseConfig, SensorConfig, SimulationConfig, simulation_config
+from robocell_envs.simulation_config import PoseConfig, SensorConfig, SimulationConfig, key_at, simulation_config
 
 GRIP_CLEARANCE = 0.01  # m between open fingers and the widest part, both sides together: what the tracker may be off
 _LOST = 1e-3  # chance of that many samples in a row being lost, which is left aside
@@ -47,7 +47,7 @@ def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfi
         InputError: they don't; ``place`` says where the cell comes from.
     """
     config, robot = simulation_config(cell, place), cell.load_robot()
-    place = f"{place}: simulation"
+    place = key_at(place, "simulation")
     _check_gripper(config, robot, place)
     _check_friction(config, robot, place)
     _check_reach(cell, config, robot, place)
