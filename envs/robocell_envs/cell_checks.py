@@ -16,7 +16,7 @@ from robocell_controller.kinematics import Kinematics
 from robocell_controller.robot import RobotConfig
 from robocell_controller.stations import BeltConfig
 from robocell_envs.scenario import TRAY_WIDTH
-from robocell_envs.simulation_config import PoseConfig, SensorConfig, SimulationConfig, simulation_config
+from robocell_envs.simulation_config import PoseConfig, SensorConfig, SimulationConfig, key_at, simulation_config
 
 GRIP_CLEARANCE = 0.01  # m between open fingers and the widest part, both sides together: what the tracker may be off
 _LOST = 1e-3  # chance of that many samples in a row being lost, which is left aside
@@ -47,10 +47,11 @@ def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfi
         InputError: they don't; ``place`` says where the cell comes from.
     """
     config, robot = simulation_config(cell, place), cell.load_robot()
-    place = f"{place}: simulation"
+    place = key_at(place, "simulation")
     _check_gripper(config, robot, place)
     _check_friction(config, robot, place)
     _check_reach(cell, config, robot, place)
+    _check_start(config, robot, place)
     if cell.belt and config.belt:
         _check_on_belt(config, cell.belt, place)
         _check_tracker(config, cell.belt, config.belt.speed_m_s[1], place)
@@ -97,6 +98,19 @@ def _check_reach(cell: CellConfig, config: SimulationConfig, robot: RobotConfig,
                 raise InputError(f"{place}.{key}", f"{_told(corner)} m", expected)
             if not any(_reachable(kinematics, robot, np.array([*point, height])) for point in inside):
                 raise InputError(f"{place}.{key}", f"{_told(corner)} m", f"a point in reach of {robot.name}")
+
+
+def _check_start(config: SimulationConfig, robot: RobotConfig, place: str) -> None:
+    """An episode puts the arm at its start pose without a way there, so the pose itself has to be found."""
+    kinematics, start, limits = Kinematics(robot), config.start, robot.limits
+    for x, y, z, yaw in product(start.x_m, start.y_m, start.z_m, start.yaw_rad):
+        try:
+            q = kinematics.inverse(np.array([x, y, z]), yaw)
+            found = bool((q >= limits.lower).all() and (q <= limits.upper).all())
+        except ValueError:
+            found = False
+        if not found:
+            raise InputError(f"{place}.start", f"({x}, {y}, {z}) m at {yaw} rad", f"a pose in reach of {robot.name}")
 
 
 def _check_on_belt(config: SimulationConfig, belt: BeltConfig, place: str) -> None:

@@ -19,8 +19,8 @@ import numpy as np
 from robocell_controller.contract import Array, JointCommand
 from robocell_controller.kinematics import Kinematics
 from robocell_controller.robot import RobotConfig
-from robocell_envs.faults import SOUND, Faults, Timeline, first_tick
-from robocell_envs.world import World, friction_torque
+from robocell_envs.faults import SOUND, Faults, Timeline, first_tick, friction_torque
+from robocell_envs.world import World
 
 _GRAVITY = 9.81  # m/s²
 

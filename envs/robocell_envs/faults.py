@@ -11,7 +11,7 @@ from annotated_types import Len
 from pydantic import Field, model_validator
 
 from robocell_controller.config import Config
-from robocell_controller.contract import JOINTS
+from robocell_controller.contract import JOINTS, Array
 from robocell_envs.ranges import NotNegativeRange, Range, ShareRange
 
 PerJointRanges = Annotated[list[Range], Len(JOINTS, JOINTS)]
@@ -19,6 +19,7 @@ NotNegativePerJointRanges = Annotated[list[NotNegativeRange], Len(JOINTS, JOINTS
 SensorName = Literal["joints", "gripper", "tracker", "belt"]
 _WHOLE = [1.0, 1.0]
 _NONE = [0.0, 0.0]
+_SLIDING_SPEED = 0.02  # rad/s, from which on friction is near Coulomb's; the smooth step keeps it from chattering
 
 
 class FaultsConfig(Config):
@@ -107,6 +108,12 @@ def draw_timeline(config: FaultsConfig, events: list[EventConfig], seed: np.rand
 def first_tick(at: float, tick: float) -> int:
     """Number of the first controller tick (period ``tick`` s) that starts at ``at`` s or later."""
     return math.ceil(at / tick - 1e-6)
+
+
+def friction_torque(faults: Faults, dq: Array) -> Array:
+    """Coulomb friction of the joints that a drive has to overcome at the speeds ``dq`` [7] rad/s, [7] N·m."""
+    torque: Array = np.array(faults.joint_friction_n_m) * np.tanh(dq / _SLIDING_SPEED)
+    return torque
 
 
 def _changed(faults: Faults, config: FaultsConfig, stream: np.random.Generator) -> Faults:

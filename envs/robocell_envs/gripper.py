@@ -10,6 +10,7 @@ _GRIP_SPEED = 2.0  # m/s, see Gripper
 _COUPLING_FORCE = 300.0  # N, which the coupling of the fingers bears
 _WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
 _STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
+_COLLIDES = (1, -1)  # Bullet's own group and mask of a moving link: with everything
 _FREE, _CLOSING, _GRIPPING = range(3)
 _LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
 _HOLD_GAIN = 0.4  # share of the position error corrected in one physics step
@@ -25,6 +26,7 @@ class Gripper:
     """
 
     def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
+        self._client = client
         self._joint_states = client.getJointStates
         self._drive_joint = client.setJointMotorControl2
         self._arm = arm
@@ -32,17 +34,29 @@ class Gripper:
         self._gain = _WIDTH_GAIN / physics_hz
         self._state = _FREE
         self._driven: float | None = None
-        self.force_share = 1.0  # what wear leaves of the commanded force
+        self._force_share = self._pad_share = 1.0
 
     def drive(self, command: float) -> None:
         """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
         if command < 0.0:
             force = max(-command * self._config.force_max_n, self._config.force_min_n)
-            self._close(self.force_share * force)
+            self._close(self._force_share * force)
         elif command != self._driven or self._state != _FREE:
             for joint in FINGER_JOINTS:
                 self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)
             self._driven, self._state = command, _FREE
+
+    def wear(self, force_share: float, pad_friction_share: float) -> None:
+        """From now on only these shares are left of the commanded force and of the pads' friction."""
+        self._force_share = force_share
+        if pad_friction_share == self._pad_share:
+            return
+        self._pad_share = pad_friction_share
+        for joint in FINGER_JOINTS:
+            friction = pad_friction_share * self._config.pad_friction
+            self._client.changeDynamics(self._arm, joint, lateralFriction=friction)
+            # An anchored contact keeps its friction for as long as it holds; this makes the contacts anew.
+            self._client.setCollisionFilterGroupMask(self._arm, joint, *_COLLIDES)
 
     def _close(self, force: float) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""

@@ -11,7 +11,6 @@ from robocell_controller.contract import Array, CellState, JointCommand, Segment
 from robocell_controller.kinematics import Kinematics
 from robocell_envs.cell_checks import checked_simulation
 from robocell_envs.drives import Drives
-from robocell_envs.faults import Faults
 from robocell_envs.scenario import Scenario, draw
 from robocell_envs.sensors import Sensor
 from robocell_envs.tasks import pick_place as task
@@ -149,11 +148,13 @@ class SimulatedPlant:
     def _start_sensors(self, seed: int) -> None:
         sensors = self.config.sensors
         streams = np.random.SeedSequence(seed).spawn(4)
+        offset = np.array(self._drives.faults.encoder_offset_rad)
         configs = (sensors.joints, sensors.gripper, sensors.tracker, sensors.belt)
         self._joints, self._gripper, self._tracker, self._belt = (
             Sensor(config, np.random.default_rng(stream), value, self.time)
-            for config, stream, value in zip(configs, streams, _readings(self.truth, self._drives.faults), strict=True)
+            for config, stream, value in zip(configs, streams, _readings(self.truth, offset), strict=True)
         )
+        self._fail_sensors()
 
     def _sense(self) -> None:
         """Truth, sensors and the cycle's record, once per policy period."""
@@ -171,18 +172,25 @@ class SimulatedPlant:
         record.energy += float(np.abs(truth.tau * truth.dq).sum()) * self._tick * self._cell.rates.ticks
 
     def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:
-        faults = self._drives.faults
-        for name, sensor, value in zip(_SENSORS, sensors, _readings(truth, faults), strict=False):
-            sensor.stuck, sensor.silent = name in faults.stuck_sensors, name in faults.silent_sensors
+        if self._sensed is not self._drives.faults:
+            self._fail_sensors()
+        for sensor, value in zip(sensors, _readings(truth, self._offset), strict=False):
             sensor.sample(self.time, value)
+
+    def _fail_sensors(self) -> None:
+        """Lets the faults that are in force now act on the sensors."""
+        self._sensed = faults = self._drives.faults
+        self._offset = np.array(faults.encoder_offset_rad)
+        for name, sensor in zip(_SENSORS, (self._joints, self._gripper, self._tracker, self._belt), strict=True):
+            sensor.stuck, sensor.silent = name in faults.stuck_sensors, name in faults.silent_sensors
 
     def _measure(self) -> task.Measures:
         return task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
 
 
-def _readings(truth: Truth, faults: Faults) -> tuple[Array, Array, Array, Array]:
+def _readings(truth: Truth, encoder_offset: Array) -> tuple[Array, Array, Array, Array]:
     return (
-        np.concatenate([truth.q + faults.encoder_offset_rad, truth.dq, truth.tau]),
+        np.concatenate([truth.q + encoder_offset, truth.dq, truth.tau]),
         np.array([truth.gripper_width, truth.gripper_effort]),
         np.array([*truth.part_position.tolist(), truth.part_yaw]),
         np.array([truth.belt_travel]),

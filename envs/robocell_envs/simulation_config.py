@@ -173,11 +173,16 @@ class SimulationConfig(Config):
     events: list[EventConfig] = Field(default_factory=list)
 
 
+def key_at(place: str, key: str) -> str:
+    """A key of what lies at ``place``: a file or thing, or a key of one (``suite.yaml: conditions.odd``)."""
+    return f"{place}.{key}" if ": " in place else f"{place}: {key}"
+
+
 def simulation_config(cell: CellConfig, place: str = "cell") -> SimulationConfig:
     """The checked ``simulation`` section of a cell; ``place`` says in errors where the cell comes from."""
-    config = parse(SimulationConfig, cell.simulation, f"{place}: simulation")
+    config = parse(SimulationConfig, cell.simulation, key_at(place, "simulation"))
     if (config.belt is None) != (cell.belt is None):
         raise InputError(
-            f"{place}: belt", "where it lies or how it runs, not both", "both belt and simulation.belt, or neither"
+            key_at(place, "belt"), "where it lies or how it runs, not both", "both belt and simulation.belt, or neither"
         )
     return config

@@ -16,7 +16,7 @@ from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import RobotConfig
 from robocell_envs.belt import Belt
 from robocell_envs.bullet import connect, pybullet, quiet
-from robocell_envs.faults import SOUND, Faults
+from robocell_envs.faults import SOUND, Faults, friction_torque
 from robocell_envs.gripper import Gripper
 from robocell_envs.parts import collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
@@ -32,8 +32,6 @@ _TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
-_COLLIDES = (1, -1)  # Bullet's own group and mask of a moving link: with everything
-_SLIDING_SPEED = 0.02  # rad/s, from which on friction is near Coulomb's; the smooth step keeps it from chattering
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
 
 
@@ -134,26 +132,18 @@ class World:
         self.part = self._add_part(scenario)
         self.belt = Belt(client, scenario.belt, scenario.part) if scenario.belt else None
         self.impact = 0.0
-        self._faults = SOUND
+        self._faults, self._stiff = SOUND, False
         self._torque = self._robot.limits.torque.tolist()
         self._iterate(self._iterations.open)
         self.gripper = Gripper(client, self.arm, self._robot, self._rates.physics_hz)
 
     def impair(self, faults: Faults) -> None:
         """Lets faults of gripper, joints and belt act from now on."""
-        before, self._faults = self._faults, faults
-        self.gripper.force_share = faults.gripper_force_share
+        self._faults, self._stiff = faults, any(faults.joint_friction_n_m)
+        self.gripper.wear(faults.gripper_force_share, faults.pad_friction_share)
         self._torque = (self._robot.limits.torque - faults.joint_friction_n_m).tolist()
-        if faults.pad_friction_share != before.pad_friction_share:
-            self._wear_pads(faults.pad_friction_share)
         if self.belt:
             self.belt.speed_share, self.belt.friction_share = faults.belt_speed_share, faults.belt_friction_share
-
-    def _wear_pads(self, share: float) -> None:
-        """New friction of the pads. An anchored contact would keep its old one, so contacts are made anew."""
-        for joint in FINGER_JOINTS:
-            self.client.changeDynamics(self.arm, joint, lateralFriction=share * self._robot.gripper.pad_friction)
-            self.client.setCollisionFilterGroupMask(self.arm, joint, *_COLLIDES)
 
     def follow(self, q: Array, dq: Array, gripper: float) -> None:
         """Lets one controller tick pass for each row of the setpoints ``q`` rad and ``dq`` rad/s, both [ticks, 7].
@@ -211,7 +201,7 @@ class World:
         return Truth(
             q=np.array(positions[:7]),
             dq=dq,
-            tau=np.array(torques[:7]) + friction_torque(self._faults, dq),
+            tau=np.array(torques[:7]) + (friction_torque(self._faults, dq) if self._stiff else 0.0),
             gripper_width=positions[7] + positions[8],
             gripper_effort=max(0.0, min(-torques[7], -torques[8])),
             part_position=np.array(position),
@@ -273,9 +263,3 @@ class World:
         )
         self.client.changeVisualShape(body, -1, rgbaColor=[*part.colour, 1.0])
         return body
-
-
-def friction_torque(faults: Faults, dq: Array) -> Array:
-    """Coulomb friction of the joints that a drive has to overcome at the speeds ``dq`` [7] rad/s, [7] N·m."""
-    torque: Array = np.array(faults.joint_friction_n_m) * np.tanh(dq / _SLIDING_SPEED)
-    return torque

@@ -29,6 +29,7 @@ def test_default_cells_fit_together(name):
         ({"slot_pose": {"y_m": [0.1, 0.36]}}, r"slot_pose: \(0\.40, 0\.36\) m; expected inside the workspace"),
         ({"part_pose": {"x_m": [0.25, 0.5]}}, r"part_pose: \(0\.25, -0\.26\) m; expected inside the workspace"),
         ({"start": {"x_m": [0.4, 0.7]}}, r"start: \(0\.70, 0\.26\) m; expected inside the workspace"),
+        ({"start": {"x_m": [0.3, 0.5], "z_m": [0.02, 0.1]}}, r"start: \(0\.3, 0\.1, 0\.02\) m at .* a pose in reach"),
         ({"slot_pose": {"y_m": [0.0, 0.2]}}, r"slot_pose: a tray that may overlap part_pose"),
         ({"faults": {"joint_friction_n_m": LOST}}, r"faults\.joint_friction_n_m: 12\.0 N·m; expected less than"),
         ({"events": [{"at_s": [1.0, 1.0], "faults": {"joint_friction_n_m": LOST}}]}, r"events\.0\.faults\.joint_f"),
