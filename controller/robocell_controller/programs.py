@@ -21,6 +21,9 @@ from robocell_controller.robot import GripperConfig, Positive
 
 _AT_REST = np.zeros(3)
 _BEARABLE = 0.65  # share of the told crush force that a careful grip uses
+_FINGER_TIPS = 0.009  # m below the TCP
+_ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
+_STEEP = 3.0  # slope of the cone between other parts: fingers beside the part miss a neighbour by 1 to 2 cm
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
 
@@ -88,8 +91,11 @@ class PickPlaceProgram:
         if sideways < tolerance and abs(offset[2]) < tolerance:
             return self._action(view, offset, turn, self._grip(view), target)
         hover = height / 2 + config.hover_m
-        climb = config.cone_slope * max(0.0, sideways + closed - config.grasp_tolerance_m)
+        hover, slope = self._over_others(view, hover, aim[2] - _FINGER_TIPS)
+        climb = slope * max(0.0, sideways + closed - config.grasp_tolerance_m)
         offset[2] += min(climb, hover) if within_reach else hover
+        if sideways > config.hover_m:
+            offset[:2] *= self._free(view, view.tcp_position[2] - _FINGER_TIPS)
         return self._action(view, offset, turn, self._opening(width + config.preshape_m), target)
 
     def _carry(self, view: View) -> Array:
@@ -100,14 +106,30 @@ class PickPlaceProgram:
         sideways = float(np.hypot(offset[0], offset[1]))
         if sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
             return self._action(view, np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
-        offset[2] += min(config.cone_slope * max(0.0, sideways - config.place_tolerance_m), config.hover_m)
+        bottom = view.part.height / 2
+        hover, slope = self._over_others(view, config.hover_m, view.place_position[2] - bottom)
+        offset[2] += min(slope * max(0.0, sideways - config.place_tolerance_m), hover)
         offset[2] -= (
             config.place_press_m
         )  # aimed a little below the slot's floor, the last millimetres do not take long
         raised = view.part_position[2] - view.place_position[2]
         if sideways > config.hover_m and raised < config.hover_m / 2:
             offset[:2] *= 0.3  # lift clear of the table before crossing it
+        if sideways > config.hover_m:
+            offset[:2] *= self._free(view, view.part_position[2] - bottom)
         return self._action(view, offset, turn, self._grip(view))
+
+    def _over_others(self, view: View, hover: float, lowest: float) -> tuple[float, float]:
+        """Height over the aim, where the hand's or the part's ``lowest`` point is to be, and slope of the cone to it."""
+        if view.obstacle_height == 0.0:
+            return hover, self._config.cone_slope
+        return max(hover, view.obstacle_height + _ROOM - lowest), max(self._config.cone_slope, _STEEP)
+
+    def _free(self, view: View, lowest: float) -> float:
+        """Share of the way across that the height of the ``lowest`` point allows: up first, if other parts stand there."""
+        if view.obstacle_height == 0.0:
+            return 1.0
+        return float(np.clip((lowest - view.obstacle_height) / (_ROOM / 2), 0.0, 1.0))
 
     def _placed(self, view: View) -> bool:
         offset = view.place_position - view.part_position

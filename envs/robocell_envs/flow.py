@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+from robocell_controller.contract import Array
 from robocell_envs.jobs import Job
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import TaskConfig
 from robocell_envs.world import World
+
+_BESIDE = 0.10  # m from the hand's way: half an open hand with its fingers, and half a part
 
 
 class Flow:
@@ -27,6 +30,7 @@ class Flow:
         self.disturbed: list[int] = []
         self._world, self._belt, self._tolerance = world, scenario.belt, task.place_tolerance_m
         self._bodies = {0: world.part}
+        self._from = scenario.start_tcp
         self._placed: list[int] = []
         self._come = 1
         bins = scenario.recipe.bins.values() if scenario.recipe else ()
@@ -38,11 +42,14 @@ class Flow:
 
     def move(self, belt_travel: float) -> None:
         """Once per policy period: parts come and leave as the belt has gone, ``belt_travel`` m."""
+        there = len(self._bodies)
         while self._come < len(self.jobs) and self.jobs[self._come].arrival <= belt_travel:
             self._enter()
         for index in [index for index in self._bodies if index > self.turn_of and self._gone(index)]:
             self._leave(index)
             self.missed.append(index)
+        if len(self._bodies) != there:
+            self._look()
 
     def turn(self, placed: bool) -> Job | None:
         """The next job's turn, or None after the last; the part of this one stays if it has been ``placed``."""
@@ -55,6 +62,7 @@ class Flow:
         if not following:
             self._check(self._placed)
             return None
+        self._from = self.jobs[self.turn_of].slot_position
         self.turn_of = following[0]
         self._make_room(self.jobs[self.turn_of])
         while self._come <= self.turn_of:  # the feeder does not keep the cell waiting
@@ -67,11 +75,9 @@ class Flow:
         job = self.jobs[self._come]
         self._bodies[self._come] = self._world.enter(job.part, job.position, job.yaw)
         self._come += 1
-        self._look()
 
     def _leave(self, index: int) -> None:
         self._world.leave(self._bodies.pop(index))
-        self._look()
 
     def _gone(self, index: int) -> bool:
         """Whether a part has come to the end of the belt."""
@@ -99,12 +105,22 @@ class Flow:
                 self.disturbed.append(index)
 
     def _look(self) -> None:
-        """Up to where other parts and walls stand."""
-        tops = [self._top(index) for index in self._bodies if index != self.turn_of]
-        self.height = max([self._walls, *tops])
+        """Up to where walls, and other parts beside the hand's way to this part and on to its slot, stand."""
+        others = [index for index in self._bodies if index != self.turn_of]
+        self.height = max([self._walls, *(self._top(index) for index in others if self._beside_way(index))])
 
     def _top(self, index: int) -> float:
-        job = self.jobs[index]
-        if index in self._placed:
-            return float(job.slot_position[2]) + job.part.height if job.bin is None else self._walls
-        return float(job.position[2]) + job.part.height / 2
+        return float(self._world.position(self._bodies[index])[2]) + self.jobs[index].part.height / 2
+
+    def _beside_way(self, index: int) -> bool:
+        other, job = self._world.position(self._bodies[index]), self.jobs[self.turn_of]
+        here = self._world.position(self._world.part)
+        ways = ((self._from, here), (here, job.slot_position))
+        return any(_distance(other, start, end) < _BESIDE for start, end in ways)
+
+
+def _distance(point: Array, start: Array, end: Array) -> float:
+    """Horizontal distance of a point from a line between two others, m."""
+    way, off = (end - start)[:2], (point - start)[:2]
+    share = min(max(float(way @ off) / max(float(way @ way), 1e-12), 0.0), 1.0)
+    return math.dist(off, share * way)

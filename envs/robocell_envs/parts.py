@@ -86,7 +86,7 @@ def collision_shape(client: BulletClient, part: Part) -> int:
     elif part.kind == "cylinder":
         shape = client.createCollisionShape(pybullet.GEOM_CYLINDER, radius=half, height=part.height)
     else:
-        corners = [math.pi * (index + 0.5) / 3 for index in range(6)]  # faces square to the part's x axis
+        corners = [math.pi * index / 3 for index in range(6)]  # faces square to the part's y axis, along which it is gripped
         rim = [(radius * math.cos(angle), radius * math.sin(angle)) for angle in corners]
         ends = (-part.height / 2, part.height / 2)
         shape = client.createCollisionShape(pybullet.GEOM_MESH, vertices=[[x, y, z] for x, y in rim for z in ends])
