@@ -23,7 +23,7 @@ _AT_REST = np.zeros(3)
 _BEARABLE = 0.65  # share of the told crush force that a careful grip uses
 _FINGER_TIPS = 0.009  # m below the TCP
 _ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
-_STEEP = 3.0  # slope of the cone between other parts: fingers beside the part miss a neighbour by 1 to 2 cm
+_STEEP = 3.0  # least slope of the cone over a slot between other parts
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
 
@@ -91,8 +91,8 @@ class PickPlaceProgram:
         if sideways < tolerance and abs(offset[2]) < tolerance:
             return self._action(view, offset, turn, self._grip(view), target)
         hover = height / 2 + config.hover_m
-        hover, slope = self._over_others(view, hover, aim[2] - _FINGER_TIPS)
-        climb = slope * max(0.0, sideways + closed - config.grasp_tolerance_m)
+        hover = self._over_others(view, hover, aim[2] - _FINGER_TIPS)
+        climb = config.cone_slope * max(0.0, sideways + closed - config.grasp_tolerance_m)
         offset[2] += min(climb, hover) if within_reach else hover
         if sideways > config.hover_m:
             offset[:2] *= self._free(view, view.tcp_position[2] - _FINGER_TIPS)
@@ -107,7 +107,8 @@ class PickPlaceProgram:
         if sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
             return self._action(view, np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
         bottom = view.part.height / 2
-        hover, slope = self._over_others(view, config.hover_m, view.place_position[2] - bottom)
+        hover = self._over_others(view, config.hover_m, view.place_position[2] - bottom)
+        slope = config.cone_slope if view.obstacle_height == 0.0 else max(config.cone_slope, _STEEP)
         offset[2] += min(slope * max(0.0, sideways - config.place_tolerance_m), hover)
         offset[2] -= (
             config.place_press_m
@@ -119,11 +120,11 @@ class PickPlaceProgram:
             offset[:2] *= self._free(view, view.part_position[2] - bottom)
         return self._action(view, offset, turn, self._grip(view))
 
-    def _over_others(self, view: View, hover: float, lowest: float) -> tuple[float, float]:
-        """Height over the aim, where the hand's or the part's ``lowest`` point is to be, and slope of the cone to it."""
+    def _over_others(self, view: View, hover: float, lowest: float) -> float:
+        """Height over the aim, where the hand's or the part's ``lowest`` point is to be, from which to go down to it."""
         if view.obstacle_height == 0.0:
-            return hover, self._config.cone_slope
-        return max(hover, view.obstacle_height + _ROOM - lowest), max(self._config.cone_slope, _STEEP)
+            return hover
+        return max(hover, view.obstacle_height + _ROOM - lowest)
 
     def _free(self, view: View, lowest: float) -> float:
         """Share of the way across that the height of the ``lowest`` point allows: up first, if other parts stand there."""

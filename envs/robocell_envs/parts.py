@@ -80,14 +80,19 @@ def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
 
 def collision_shape(client: BulletClient, part: Part) -> int:
     """A new shape in Bullet; freed with the next ``resetSimulation``."""
-    half, radius = part.width / 2, part.width / math.sqrt(3)
+    half, height = part.width / 2, part.height / 2
     if part.kind == "box":
-        shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=[half, half, part.height / 2])
+        shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=[half, half, height])
     elif part.kind == "cylinder":
         shape = client.createCollisionShape(pybullet.GEOM_CYLINDER, radius=half, height=part.height)
     else:
-        corners = [math.pi * index / 3 for index in range(6)]  # faces square to the part's y axis, along which it is gripped
-        rim = [(radius * math.cos(angle), radius * math.sin(angle)) for angle in corners]
-        ends = (-part.height / 2, part.height / 2)
-        shape = client.createCollisionShape(pybullet.GEOM_MESH, vertices=[[x, y, z] for x, y in rim for z in ends])
+        # Three boxes, each from face to face, make up the prism; as one mesh it would have one or two contact points
+        # with what it stands on, and spin on them. Gripped along its y axis it shows the pads two faces.
+        turns = [pybullet.getQuaternionFromEuler([0.0, 0.0, math.pi * index / 3]) for index in range(3)]
+        shape = client.createCollisionShapeArray(
+            shapeTypes=[pybullet.GEOM_BOX] * 3,
+            halfExtents=[[half / math.sqrt(3), half, height]] * 3,
+            collisionFramePositions=[[0.0, 0.0, 0.0]] * 3,
+            collisionFrameOrientations=turns,
+        )
     return int(shape)
