@@ -24,6 +24,8 @@ _BEARABLE = 0.65  # share of the told crush force that a careful grip uses
 _FINGER_TIPS = 0.009  # m below the TCP
 _ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
 _STEEP = 3.0  # least slope of the cone over a slot between other parts
+_LEAD = 0.06  # s that the hand takes to take on the part's speed; where other parts stand, it waits for that above
+_GENTLY = 0.01  # m, nearest aim below the hand on the way to there: with no room to spare it must not sink too low
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
 
@@ -86,6 +88,8 @@ class PickPlaceProgram:
         # What a pad lacks to go down beside the part: the hand is off it, turned against it, or not open yet.
         sideways = math.dist(grasp[:2], view.tcp_position[:2]) + 0.5 * width * abs(turn)
         closed = max(0.0, width + config.preshape_m - view.gripper_width) / 2
+        if view.obstacle_height > 0.0:
+            sideways += _LEAD * math.dist(view.part_velocity[:2], view.tcp_velocity[:2])
         closing = view.gripper_command < 0.0  # once begun, go through with it: no dithering at the tolerance
         tolerance = config.grasp_tolerance_m * (2.0 if closing else 1.0)
         if sideways < tolerance and abs(offset[2]) < tolerance:
@@ -94,6 +98,8 @@ class PickPlaceProgram:
         hover = self._over_others(view, hover, aim[2] - _FINGER_TIPS)
         climb = config.cone_slope * max(0.0, sideways + closed - config.grasp_tolerance_m)
         offset[2] += min(climb, hover) if within_reach else hover
+        if view.obstacle_height > 0.0 and climb >= hover:
+            offset[2] = max(offset[2], -_GENTLY)
         if sideways > config.hover_m:
             offset[:2] *= self._free(view, view.tcp_position[2] - _FINGER_TIPS)
         return self._action(view, offset, turn, self._opening(width + config.preshape_m), target)
