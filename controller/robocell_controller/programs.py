@@ -127,13 +127,13 @@ class PickPlaceProgram:
         return self._action(view, offset, turn, self._grip(view))
 
     def _over_others(self, view: View, hover: float, lowest: float) -> float:
-        """Height over the aim, where the hand's or the part's ``lowest`` point is to be, from which to go down to it."""
+        """Height over the aim at which to travel, m; ``lowest`` is where the lowest point is at the aim itself."""
         if view.obstacle_height == 0.0:
             return hover
         return max(hover, view.obstacle_height + _ROOM - lowest)
 
     def _free(self, view: View, lowest: float) -> float:
-        """Share of the way across that the height of the ``lowest`` point allows: up first, if other parts stand there."""
+        """Share of the way across that the height of the ``lowest`` point (m) allows: up first where others stand."""
         if view.obstacle_height == 0.0:
             return 1.0
         return float(np.clip((lowest - view.obstacle_height) / (_ROOM / 2), 0.0, 1.0))

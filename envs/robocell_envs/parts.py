@@ -54,11 +54,6 @@ class Part:
         return PartInfo(self.width - self.oversize, self.height, _KINDS[self.kind][0], self.told_crush_force)
 
 
-def part_mass(kind: str, width: float, height: float, density: float) -> float:
-    """Mass in kg of a part of ``density`` kg/m³; sizes in m."""
-    return density * _KINDS[kind][1] * width**2 * height
-
-
 def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
     """A part within the ranges of ``config``."""
     kind = config.kinds[int(stream.integers(len(config.kinds)))]
@@ -74,8 +69,12 @@ def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
     )
     told = crush_force * stream.uniform(1.0 - UNCERTAINTY, 1.0 + UNCERTAINTY)
     colour = hsv_to_rgb(stream.random(), stream.uniform(0.65, 0.85), stream.uniform(0.75, 0.95))
-    mass = part_mass(kind, width, height, density)
-    return Part(kind, width, height, mass, friction, crush_force, told, colour)
+    return Part(kind, width, height, mass(kind, width, height, density), friction, crush_force, told, colour)
+
+
+def mass(kind: str, width: float, height: float, density: float) -> float:
+    """Mass of a solid part, kg; ``width`` and ``height`` in m, ``density`` in kg/m³."""
+    return density * _KINDS[kind][1] * width**2 * height
 
 
 def collision_shape(client: BulletClient, part: Part) -> int:

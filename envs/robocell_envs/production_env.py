@@ -9,16 +9,17 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import Observation, PickPlaceEnv
 from robocell_envs.scenario import Scenario
+from robocell_envs.tasks.pick_place import MISSED
 
 Record = dict[str, Any]
-MISSED, DISTURBED = "missed", "disturbed"
+DISTURBED = "disturbed"  # failure class of a part that was placed, and moved afterwards
 
 
 class RecipeEnv(PickPlaceEnv):
     """A cell that works off a recipe; the environments below say which.
 
     One part at a time is what observation, action and reward are about. When it is placed or lost, the recipe's next
-    part is; a lost part is taken out of the cell.
+    part is, in the same world; a lost part is taken out of the cell.
     """
 
     def __init__(self, cell: str | CellConfig, render_mode: str | None = None) -> None:
@@ -95,7 +96,24 @@ class RecipeEnv(PickPlaceEnv):
 
 
 class KittingEnv(RecipeEnv):
-    """Fill a tray with parts in the recipe's order."""
+    """Fill a tray with parts of several variants, in the recipe's order.
+
+    **Observation**, **action**: those of :class:`PickPlaceEnv`, of the part whose turn it is and the slot where it
+    belongs, so one policy serves both. What else stands in the cell is not in them; programs are told its height.
+    **Success**: of a part as there; of the episode (``info["is_success"]`` at its end): every part of the recipe was
+    placed, and lay within the tolerance of its slot when its tray left or the episode ended.
+    **Part lost**: at a collision, crushed, fallen from the table, or at the cycle's time limit; it is taken out of
+    the cell, and its slot stays empty.
+    **Episode end**: after the recipe's last part; truncated if that one ran into the time limit, else terminated.
+    **Randomised**: scatter and yaw of the waiting parts, density, friction and crush force of each; start pose;
+    sensor noise (cell config, part variants).
+    **Reward**: sum of each part's ``info["reward_terms"]``, see ``robocell_envs.tasks.pick_place``.
+    **Info**: ``cycle`` in the step in which a part's turn ends: its number, variant, station, slot and what became of
+    it; ``shift`` at the end of the episode: counts, parts per hour, quality (share of parts that are where they
+    belong) and all cycles.
+
+    **Version history**: v0, first version.
+    """
 
     def __init__(self, cell: str | CellConfig = "kitting", render_mode: str | None = None) -> None:
         """Builds the cell; see :class:`RecipeEnv`."""
@@ -103,7 +121,15 @@ class KittingEnv(RecipeEnv):
 
 
 class SortEnv(RecipeEnv):
-    """Sort mixed parts by kind, and defective ones out."""
+    """Sort mixed parts by kind into the slots of a tray, and defective ones into the reject bin.
+
+    **Observation**, **action**, **episode end**, **reward**, **info**: those of :class:`KittingEnv`. For a defective
+    part the place is over the bin, where it is to be let go; it is wider than the recipe says, and dark.
+    **Success**: of a good part as there; of a defective one: it lies in the bin, released.
+    **Randomised**: as there, and the order of the parts and which of them are defective.
+
+    **Version history**: v0, first version.
+    """
 
     def __init__(self, cell: str | CellConfig = "sort", render_mode: str | None = None) -> None:
         """Builds the cell; see :class:`RecipeEnv`."""
@@ -111,8 +137,22 @@ class SortEnv(RecipeEnv):
 
 
 class ShiftEnv(RecipeEnv):
-    """A production shift from the belt."""
+    """A production shift: many parts from the moving belt, tray after tray, with changeovers between variants.
+
+    **Observation**, **action**, **reward**, **info**: those of :class:`KittingEnv`.
+    **Success**: as in :class:`SortEnv`; what counts is ``info["shift"]``: ``parts_per_hour`` and ``quality``.
+    **Part lost**: as there, and when it leaves the end of the belt (missed), before its turn too.
+    **Episode end**: as there. A slot that is filled again is one of the next tray; the full one leaves the cell.
+    **Randomised**: as there, and the belt's speed and friction, the parts' spacing and their lanes on it.
+
+    **Version history**: v0, first version.
+    """
 
     def __init__(self, cell: str | CellConfig = "shift", render_mode: str | None = None) -> None:
         """Builds the cell; see :class:`RecipeEnv`."""
         super().__init__(cell, render_mode)
+
+
+def make_env(cell: CellConfig) -> PickPlaceEnv:
+    """The environment of a cell: of its recipe if it has one, else of a single part."""
+    return RecipeEnv(cell) if cell.simulation.get("recipe") else PickPlaceEnv(cell)

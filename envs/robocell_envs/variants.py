@@ -11,7 +11,7 @@ from robocell_controller.config import Config, load
 from robocell_controller.errors import InputError
 from robocell_controller.recipe import RecipeConfig
 from robocell_controller.robot import GripperConfig, Positive
-from robocell_envs.parts import UNCERTAINTY, Part, part_mass
+from robocell_envs.parts import UNCERTAINTY, Part, mass
 from robocell_envs.simulation_config import PositiveRange, SupplyConfig
 
 _MARK = 0.35  # share of its colour that a defective part keeps
@@ -54,6 +54,6 @@ def draw_variant(variant: VariantConfig, supply: SupplyConfig, stream: np.random
     chance, oversize = stream.random(), stream.uniform(supply.oversize_m[0], supply.oversize_m[1])
     oversize, shade = (oversize, _MARK) if chance < supply.defects else (0.0, 1.0)
     width, height = variant.width_m + oversize, variant.height_m
-    mass = part_mass(variant.kind, width, height, density)
     red, green, blue = (shade * channel for channel in variant.colour_rgb)
-    return Part(variant.kind, width, height, mass, friction, crush_force, told, (red, green, blue), oversize)
+    weight = mass(variant.kind, width, height, density)
+    return Part(variant.kind, width, height, weight, friction, crush_force, told, (red, green, blue), oversize)
