@@ -31,6 +31,7 @@ _TABLE_HALF = [0.5, 0.5, 0.02]  # m; the arm stands on it
 _TABLE_CENTRE = [0.35, 0.0, -0.02]
 _TRAY_HALF = [0.05, 0.05, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
+_ROLLING = 0.001  # m, lever of rolling resistance: without it a disc wobbles on its rim for ever
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
 
@@ -277,5 +278,7 @@ class World:
         # A friction anchor remembers where two surfaces met and takes out the creep that the solver's few iterations
         # leave: over 5 s of shaking 0.1 mm instead of 1.6 mm.
         self.client.changeDynamics(body, -1, lateralFriction=part.friction, frictionAnchor=1)
+        if part.kind == "cylinder":
+            self.client.changeDynamics(body, -1, rollingFriction=_ROLLING, spinningFriction=_ROLLING)
         self.client.changeVisualShape(body, -1, rgbaColor=[*part.colour, 1.0])
         return body

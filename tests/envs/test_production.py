@@ -222,7 +222,7 @@ def test_a_sleeping_part_wakes_when_it_is_touched(kitting):
     for _ in range(10):
         kitting.step(IDLE)
         woke = max(woke, _speed(world, sleeper))
-    assert asleep == 0.0 and woke > 0.0 and _speed(world, falling) >= 0.0
+    assert asleep < 1e-9 and woke > 1e-3 and world.position(falling)[2] > place[2]
 
 
 def _single(others: int) -> tuple[list[bytes], float]:
