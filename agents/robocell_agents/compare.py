@@ -50,13 +50,13 @@ def compare(first: Path, second: Path) -> Document:
     ours, theirs = read_evaluation(first), read_evaluation(second)
     check_same_episodes(ours, theirs, first, second)
     pairs = _pairs(ours, theirs)
-    conditions = list(dict.fromkeys(condition for condition, _ in pairs))
+    conditions = list(dict.fromkeys(condition for condition, *_ in pairs))
     return {
         "first": ours["policy"],
         "second": theirs["policy"],
         "all": summarise(list(pairs.values())),
         "conditions": {
-            name: summarise([pair for (condition, _), pair in pairs.items() if condition == name])
+            name: summarise([pair for (condition, *_), pair in pairs.items() if condition == name])
             for name in conditions
         },
     }
@@ -133,13 +133,13 @@ def _times(ratio: float | None) -> str:
     return "–" if ratio is None else f"{ratio:.3f}×"
 
 
-def _pairs(ours: Document, theirs: Document) -> dict[tuple[str, int], Pair]:
+def _pairs(ours: Document, theirs: Document) -> dict[tuple[str, int, int], Pair]:
     second = _episodes(theirs)
     return {key: (row, second[key]) for key, row in _episodes(ours).items()}
 
 
-def _episodes(document: Document) -> dict[tuple[str, int], dict[str, Any]]:
-    return {(row["condition"], row["seed"]): row for row in document["episodes"]}
+def _episodes(document: Document) -> dict[tuple[str, int, int], dict[str, Any]]:
+    return {(row["condition"], row["seed"], row.get("part", 0)): row for row in document["episodes"]}
 
 
 def _good_times(rows: list[dict[str, Any]]) -> list[float]:

@@ -24,6 +24,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
 from robocell_controller.statistics import wilson
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.production_env import make_env
 
 Row = dict[str, Any]
 _CHUNK = 5  # episodes that a worker plays before it reports
@@ -92,13 +93,19 @@ def write_evaluation(path: Path, document: dict[str, Any]) -> None:
 
 
 def play(env: PickPlaceEnv, actor: Actor, seed: int) -> Row:
-    """One episode: its seed and the outcome of its cycle."""
+    """One episode of one part: its seed and the outcome of its cycle."""
+    return play_parts(env, actor, seed)[0]
+
+
+def play_parts(env: PickPlaceEnv, actor: Actor, seed: int) -> list[Row]:
+    """One episode: its seed and the outcome of each of its cycles, one for each part of a recipe."""
     observation, info = env.reset(seed=seed)
     over = False
     while not over:
         observation, _, terminated, truncated, info = env.step(actor.act(env, observation))
         over = terminated or truncated
-    return {"seed": seed, **{key: _plain(value) for key, value in info["cycle"].items()}}
+    cycles = info["shift"]["cycles"] if "shift" in info else [info["cycle"]]
+    return [{"seed": seed, **{key: _plain(value) for key, value in cycle.items()}} for cycle in cycles]
 
 
 def _plain(value: Any) -> Any:
@@ -130,18 +137,18 @@ def _show(name: str, jobs: list[Future[list[Row]]], total: int) -> None:
     with progress_bar() as progress:
         bar = progress.add_task(name, total=total)
         for job in as_completed(jobs):
-            progress.advance(bar, len(job.result()))
+            progress.advance(bar, len({row["seed"] for row in job.result()}))
 
 
 def _play_chunk(policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]) -> list[Row]:
     env, actor = worker_env(changed_json), _actor(policy, cell_json)
-    return [{"condition": condition, **play(env, actor, seed)} for seed in seeds]
+    return [{"condition": condition, **row} for seed in seeds for row in play_parts(env, actor, seed)]
 
 
 @cache
 def worker_env(cell_json: str) -> PickPlaceEnv:
     """This process's environment of a cell given as JSON, made once."""
-    return PickPlaceEnv(CellConfig.model_validate_json(cell_json))
+    return make_env(CellConfig.model_validate_json(cell_json))
 
 
 @cache

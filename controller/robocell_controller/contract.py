@@ -54,6 +54,7 @@ class CellState:
         slot_yaw: yaw of the slot, rad.
         belt_travel: way the infeed belt has gone since the plant was started, m, from its encoder; 0 without a belt.
         cycle: number of the current part, counted from 0; changes when a new part is presented.
+        obstacle_height: up to where other parts and walls stand in the cell, m, told by the recipe; 0 without any.
     """
 
     time: float
@@ -70,6 +71,7 @@ class CellState:
     slot_yaw: float
     belt_travel: float = 0.0
     cycle: int = 0
+    obstacle_height: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class View:
         holding: something is between the pads.
         part_age: s since the tracked pose was taken.
         gripper_command: last gripper command, see ``JointCommand``.
+        obstacle_height: up to where other parts and walls stand in the cell, m; 0 without any.
     """
 
     tcp_position: Array
@@ -60,6 +61,7 @@ class View:
     holding: bool
     part_age: float
     gripper_command: float
+    obstacle_height: float = 0.0
 
 
 def nearest_branch(yaw: float, reference: float, symmetry: int) -> float:
@@ -124,6 +126,7 @@ class Estimator:
             holding=holding,
             part_age=state.part_age,
             gripper_command=gripper_command,
+            obstacle_height=state.obstacle_height,
         )
 
     def _lift_force(self, state: CellState, setpoint: Setpoint, jacobian: Array) -> float:

@@ -22,6 +22,11 @@ from robocell_controller.robot import GripperConfig, Positive
 _AT_REST = np.zeros(3)
 _LEAST = 0.25  # share of the acceleration that is kept for going up and down
 _BEARABLE = 0.65  # share of the told crush force that a careful grip uses
+_FINGER_TIPS = 0.009  # m below the TCP
+_ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
+_STEEP = 3.0  # least slope of the cone over a slot between other parts
+_LEAD = 0.06  # s that the hand takes to take on the part's speed; where other parts stand, it waits for that above
+_GENTLY = 0.01  # m, nearest aim below the hand on the way to there: with no room to spare it must not sink too low
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
 
@@ -79,17 +84,24 @@ class PickPlaceProgram:
         aim = np.minimum(np.maximum(grasp, self._lower), self._upper)
         offset, turn = aim - view.tcp_position, view.part_yaw - view.tcp_yaw
         opening = self._opening(width + self._config.preshape_m)
-        hover = height / 2 + self._config.hover_m
+        hover = self._over_others(view, height / 2 + self._config.hover_m, aim[2] - _FINGER_TIPS)
         if (aim[:2] != grasp[:2]).any():  # not within reach yet: wait where it will come
             return self._action(view, offset + np.array([0.0, 0.0, hover]), turn, opening)
         # What keeps a pad from going down beside the part: the hand is off it, or turned against it.
         sideways = float(np.hypot(offset[0], offset[1])) + 0.5 * width * abs(turn)
+        if view.obstacle_height > 0.0:
+            sideways += _LEAD * math.dist(view.part_velocity[:2], view.tcp_velocity[:2])
         closing = view.gripper_command < 0.0  # once begun, go through with it: no dithering at the tolerance
         tolerance = self._config.grasp_tolerance_m * (2.0 if closing else 1.0)
         if sideways < tolerance and abs(offset[2]) < tolerance:
             return self._action(view, offset, turn, self._grip(view), view.part_velocity)
         closed = max(0.0, width + self._config.preshape_m - view.gripper_width) / 2
-        offset[2] += min(self._config.cone_slope * max(0.0, sideways + closed - self._config.grasp_tolerance_m), hover)
+        climb = self._config.cone_slope * max(0.0, sideways + closed - self._config.grasp_tolerance_m)
+        offset[2] += min(climb, hover)
+        if view.obstacle_height > 0.0 and climb >= hover:
+            offset[2] = max(offset[2], -_GENTLY)
+        if sideways > self._config.hover_m:
+            offset[:2] *= self._free(view, view.tcp_position[2] - _FINGER_TIPS)
         return self._action(view, offset, turn, opening, view.part_velocity)
 
     def _carry(self, view: View) -> Array:
@@ -100,12 +112,29 @@ class PickPlaceProgram:
         sideways = float(np.hypot(offset[0], offset[1]))
         if sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
             return self._action(view, np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
-        offset[2] += min(config.cone_slope * max(0.0, sideways - config.place_tolerance_m), config.hover_m)
+        bottom = view.part.height / 2
+        hover = self._over_others(view, config.hover_m, view.place_position[2] - bottom)
+        slope = config.cone_slope if view.obstacle_height == 0.0 else max(config.cone_slope, _STEEP)
+        offset[2] += min(slope * max(0.0, sideways - config.place_tolerance_m), hover)
         offset[2] -= config.place_press_m  # aimed a little below the slot's floor, the last millimetres take less long
         raised = view.part_position[2] - view.place_position[2]
         if sideways > config.hover_m and raised < config.hover_m / 2:
             offset[:2] *= 0.3  # lift clear of the table before crossing it
+        if sideways > config.hover_m:
+            offset[:2] *= self._free(view, view.part_position[2] - bottom)
         return self._action(view, offset, turn, self._grip(view))
+
+    def _over_others(self, view: View, hover: float, lowest: float) -> float:
+        """Height over the aim at which to travel, m; ``lowest`` is where the lowest point is at the aim itself."""
+        if view.obstacle_height == 0.0:
+            return hover
+        return max(hover, view.obstacle_height + _ROOM - lowest)
+
+    def _free(self, view: View, lowest: float) -> float:
+        """Share of the way across that the height of the ``lowest`` point (m) allows: up first where others stand."""
+        if view.obstacle_height == 0.0:
+            return 1.0
+        return float(np.clip((lowest - view.obstacle_height) / (_ROOM / 2), 0.0, 1.0))
 
     def _placed(self, view: View) -> bool:
         offset = view.place_position - view.part_position

@@ -8,6 +8,9 @@ def register_envs() -> None:
     if "RobotCell/PickPlace-v0" not in gymnasium.registry:
         gymnasium.register("RobotCell/PickPlace-v0", "robocell_envs.cell_env:PickPlaceEnv")
         gymnasium.register("RobotCell/ConveyorPick-v0", "robocell_envs.cell_env:ConveyorPickEnv")
+        gymnasium.register("RobotCell/Kitting-v0", "robocell_envs.production_env:KittingEnv")
+        gymnasium.register("RobotCell/Sort-v0", "robocell_envs.production_env:SortEnv")
+        gymnasium.register("RobotCell/Shift-v0", "robocell_envs.production_env:ShiftEnv")
         gymnasium.register("RobotCell/PickPlaceGoal-v0", "robocell_envs.goal_env:PickPlaceGoalEnv")
 
 

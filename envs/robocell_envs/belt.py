@@ -22,8 +22,8 @@ _SPIN_RADIUS = 0.35  # of the part's width: where its friction acts against turn
 class Belt:
     """The belt of one world."""
 
-    def __init__(self, client: BulletClient, run: BeltRun, part: Part) -> None:
-        """Adds the belt to a world that is being built; ``part`` is what it carries."""
+    def __init__(self, client: BulletClient, run: BeltRun) -> None:
+        """Adds the belt to a world that is being built; nothing is on it yet."""
         self._client = client
         config = run.config
         x, y, top = config.centre_m
@@ -35,27 +35,39 @@ class Belt:
         client.changeVisualShape(self.body, -1, rgbaColor=_COLOUR)
         self._along = (math.cos(config.direction_rad), math.sin(config.direction_rad))
         self._friction = run.friction
-        self._mass, self._width = part.mass, part.width
+        self._parts: dict[int, Part] = {}
         self.speed = run.speed  # of the drum that drives it, and that its encoder sits on
         self.travel = 0.0  # of the drum
         self.speed_share = self.friction_share = 1.0  # what faults leave of them
 
-    def drive(self, part: int, time_step: float) -> None:
-        """Moves the belt on by one physics step of ``time_step`` s and pushes the part on it."""
-        client = self._client
+    def carry(self, body: int, part: Part) -> None:
+        """From now on pushes this part whenever it lies on the belt."""
+        self._parts[body] = part
+
+    def release(self, body: int) -> None:
+        """A part will not lie on the belt again."""
+        self._parts.pop(body, None)
+
+    def drive(self, time_step: float) -> None:
+        """Moves the belt on by one physics step of ``time_step`` s and pushes the parts on it."""
         self.travel += self.speed * time_step
-        normal_force = sum(contact[9] for contact in client.getContactPoints(self.body, part))
+        for body, part in self._parts.items():
+            self._push(body, part, time_step)
+
+    def _push(self, body: int, part: Part, time_step: float) -> None:
+        client = self._client
+        normal_force = sum(contact[9] for contact in client.getContactPoints(self.body, body))
         if normal_force <= 0.0:
             return
-        (vx, vy, _), (_, _, spin) = client.getBaseVelocity(part)
+        (vx, vy, _), (_, _, spin) = client.getBaseVelocity(body)
         speed = self.speed * self.speed_share
         slip_x, slip_y = speed * self._along[0] - vx, speed * self._along[1] - vy
         slip, most = math.hypot(slip_x, slip_y), self._friction * self.friction_share * normal_force
-        position, _ = client.getBasePositionAndOrientation(part)
+        position, _ = client.getBasePositionAndOrientation(body)
         if slip > 0.0:
-            push = min(most, self._mass * slip / time_step) / slip
-            client.applyExternalForce(part, -1, [push * slip_x, push * slip_y, 0.0], position, pybullet.WORLD_FRAME)
+            push = min(most, part.mass * slip / time_step) / slip
+            client.applyExternalForce(body, -1, [push * slip_x, push * slip_y, 0.0], position, pybullet.WORLD_FRAME)
         if abs(spin) > _STILL:
-            inertia = self._mass * self._width**2 / 6
-            torque = math.copysign(min(most * _SPIN_RADIUS * self._width, inertia * abs(spin) / time_step), -spin)
-            client.applyExternalTorque(part, -1, [0.0, 0.0, torque], pybullet.WORLD_FRAME)
+            inertia = part.mass * part.width**2 / 6
+            torque = math.copysign(min(most * _SPIN_RADIUS * part.width, inertia * abs(spin) / time_step), -spin)
+            client.applyExternalTorque(body, -1, [0.0, 0.0, torque], pybullet.WORLD_FRAME)

@@ -128,7 +128,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         info: dict[str, Any] = {"reward_terms": terms, "is_success": placed}
         if outcome or truncated:
             info["cycle"] = self._cycle(placed)
-        return self._observe(), float(sum(terms.values())), outcome is not None, truncated, info
+        over = self._go_on(info, outcome is not None, truncated)
+        return self._observe(), float(sum(terms.values())), *over, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """A picture of the cell, uint8 [height, width, 3]; None if the cell is in a window or not to be seen."""
@@ -150,6 +151,10 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     def view(self) -> View:
         """What programs act on at this step."""
         return self._view
+
+    def _go_on(self, info: dict[str, Any], ended: bool, truncated: bool) -> tuple[bool, bool]:
+        """Whether the episode is over, terminated or truncated, now that the cycle is or is not."""
+        return ended, truncated
 
     def _observe(self) -> Observation:
         self._view = self.path.view(self.plant.read())

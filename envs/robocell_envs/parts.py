@@ -14,7 +14,7 @@ from robocell_envs.simulation_config import PartConfig
 
 # Symmetry (see ``PartInfo``) and area of the section, as a share of the square of the width, of each kind.
 _KINDS = {"box": (4, 1.0), "cylinder": (0, math.pi / 4), "prism": (6, math.sqrt(3) / 2)}
-_UNCERTAINTY = 0.3  # of the recipe's word on the crush force
+UNCERTAINTY = 0.3  # of the recipe's word on the crush force
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Part:
         crush_force: force of a finger above which it is scrap, N.
         told_crush_force: what the recipe says of that, N.
         colour: red, green, blue.
+        oversize: by which it is wider than the recipe says, m: that of a defective part.
     """
 
     kind: str
@@ -40,11 +41,17 @@ class Part:
     crush_force: float
     told_crush_force: float
     colour: tuple[float, float, float]
+    oversize: float = 0.0
+
+    @property
+    def defective(self) -> bool:
+        """Whether it belongs among the rejects."""
+        return self.oversize != 0.0
 
     @property
     def info(self) -> PartInfo:
         """What the recipe tells."""
-        return PartInfo(self.width, self.height, _KINDS[self.kind][0], self.told_crush_force)
+        return PartInfo(self.width - self.oversize, self.height, _KINDS[self.kind][0], self.told_crush_force)
 
 
 def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
@@ -60,7 +67,7 @@ def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
             config.crush_force_n,
         )
     )
-    told = crush_force * stream.uniform(1.0 - _UNCERTAINTY, 1.0 + _UNCERTAINTY)
+    told = crush_force * stream.uniform(1.0 - UNCERTAINTY, 1.0 + UNCERTAINTY)
     colour = hsv_to_rgb(stream.random(), stream.uniform(0.65, 0.85), stream.uniform(0.75, 0.95))
     return Part(kind, width, height, mass(kind, width, height, density), friction, crush_force, told, colour)
 

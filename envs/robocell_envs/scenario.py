@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from robocell_controller.contract import Array
+from robocell_controller.recipe import BinConfig, RecipeConfig
 from robocell_controller.stations import BeltConfig
 from robocell_envs.faults import ALL_SOUND, Timeline, draw_timeline
+from robocell_envs.jobs import TRAY_HEIGHT, Job, Work, draw_jobs
 from robocell_envs.parts import Part, draw_part
 from robocell_envs.simulation_config import BeltMotionConfig, PoseConfig, SimulationConfig
 
-TRAY_HEIGHT = 0.005  # m, thickness of the tray's floor
 TRAY_WIDTH = 0.10  # m
 
 
@@ -42,6 +43,9 @@ class Scenario:
         sensor_seed: seed of the sensors' random streams.
         belt: that the part comes on, if it does.
         faults: of the cell meanwhile.
+        recipe: whose stations stand in the cell; None: a tray of one slot.
+        jobs: all parts of the recipe; part, pose and slot above are those of the one that it is the turn of.
+        bin: that this one belongs into, if it does; then it is let fall at the slot's position.
     """
 
     part: Part
@@ -56,10 +60,33 @@ class Scenario:
     sensor_seed: int
     belt: BeltRun | None = None
     faults: Timeline = ALL_SOUND
+    recipe: RecipeConfig | None = None
+    jobs: tuple[Job, ...] = ()
+    bin: BinConfig | None = None
 
     def support(self, position: Array) -> float:
-        """Height of what lies under ``position`` [3] m, the tray's floor left aside, m."""
+        """Height of what lies under ``position`` [3] m, the tray's floor left aside, m; over its bin, of the drop."""
+        if self.bin and self.bin.covers(position):
+            return float(self.slot_position[2])
         return self.belt.config.centre_m[2] if self.belt and self.belt.config.spans(position) else 0.0
+
+    def turned_to(self, job: Job) -> Scenario:
+        """The same with another of the jobs."""
+        return replace(
+            self,
+            part=job.part,
+            part_position=job.position,
+            part_yaw=job.yaw,
+            slot_position=job.slot_position,
+            slot_yaw=job.slot_yaw,
+            bin=job.bin,
+        )
+
+
+def draw_recipe(config: SimulationConfig, seed: int, work: Work) -> Scenario:
+    """The scenario of a seed in a cell with a recipe, at its first job."""
+    jobs = draw_jobs(work, seed)
+    return replace(draw(config, seed, work.belt), recipe=work.recipe, jobs=jobs).turned_to(jobs[0])
 
 
 def draw(config: SimulationConfig, seed: int, belt: BeltConfig | None = None) -> Scenario:

@@ -11,7 +11,9 @@ from robocell_controller.contract import Array, CellState, JointCommand, Segment
 from robocell_controller.kinematics import Kinematics
 from robocell_envs.cell_checks import checked_simulation
 from robocell_envs.drives import Drives
-from robocell_envs.scenario import Scenario, draw
+from robocell_envs.flow import Flow
+from robocell_envs.jobs import Work, recipe_work
+from robocell_envs.scenario import Scenario, draw, draw_recipe
 from robocell_envs.sensors import Sensor
 from robocell_envs.tasks import pick_place as task
 from robocell_envs.world import Truth, World
@@ -49,6 +51,8 @@ class SimulatedPlant:
         robot = cell.load_robot()
         self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual, window)
         self._kinematics = Kinematics(robot)
+        self._work: Work | None = recipe_work(cell, self.config)
+        self.flow: Flow | None = None
         self._parts = np.random.default_rng(seed)
         self._tick = cell.rates.tick
         self._drives = Drives(self.world, robot, self._kinematics, self._tick)
@@ -56,7 +60,12 @@ class SimulatedPlant:
         self._cycle = -1
 
     def present(self) -> None:
-        """The next part appears; the arm goes on as it moves (the first time: rests at its start pose)."""
+        """The next part appears; the arm goes on as it moves (the first time: rests at its start pose).
+
+        A recipe's next part is in the cell already; after its last one the recipe begins anew in a cleared cell.
+        """
+        if self.next_part():
+            return
         scenario = self.draw(int(self._parts.integers(2**63)))
         if self._cycle < 0:
             self.load(scenario)
@@ -66,7 +75,22 @@ class SimulatedPlant:
 
     def draw(self, seed: int) -> Scenario:
         """The scenario of a seed in this plant's cell."""
+        if self._work:
+            return draw_recipe(self.config, seed, self._work)
         return draw(self.config, seed, self._cell.belt)
+
+    def next_part(self) -> bool:
+        """Turns to the recipe's next part, in the world as it is; False if there is none."""
+        job = self.flow.turn(placed=self.outcome() == task.PLACED) if self.flow else None
+        if job is None:
+            return False
+        self.scenario: Scenario = self.scenario.turned_to(job)
+        self._cycle += 1
+        self.record = CycleRecord(start=self.time)
+        self.truth = self.world.truth()
+        self._start_tracker()
+        self.now = self._measure()
+        return True
 
     def load(self, scenario: Scenario) -> None:
         """A part of our choice, with the arm at the scenario's start pose."""
@@ -102,6 +126,7 @@ class SimulatedPlant:
             slot_yaw=scenario.slot_yaw,
             belt_travel=float(belt_travel[0]),
             cycle=self._cycle,
+            obstacle_height=self.flow.height if self.flow else 0.0,
         )
 
     def write(self, command: JointCommand) -> None:
@@ -140,6 +165,7 @@ class SimulatedPlant:
         self._cycle += 1
         self.world.build(scenario, q, dq, gripper_width)
         self._drives.begin(scenario.faults)
+        self.flow = Flow(self.world, scenario, self.config.task) if scenario.jobs else None
         self.record = CycleRecord(start=self.time)
         self.truth = self.world.truth()
         self._start_sensors(scenario.sensor_seed)
@@ -156,10 +182,17 @@ class SimulatedPlant:
         )
         self._fail_sensors()
 
+    def _start_tracker(self) -> None:
+        """The camera system turns to another part."""
+        stream = np.random.default_rng([self.scenario.sensor_seed, self._cycle])
+        self._tracker = Sensor(self.config.sensors.tracker, stream, _readings(self.truth, self._offset)[2], self.time)
+
     def _sense(self) -> None:
         """Truth, sensors and the cycle's record, once per policy period."""
         self.truth = truth = self.world.truth()
         self.world.impact = 0.0
+        if self.flow:
+            self.flow.move(truth.belt_travel)
         self._sample(truth, (self._joints, self._gripper, self._tracker, self._belt))
         time = self.time
         before, self.now = self.now, self._measure()

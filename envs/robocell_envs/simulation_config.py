@@ -43,6 +43,16 @@ class BeltMotionConfig(Config):
     friction: PositiveRange
 
 
+class SupplyConfig(Config):
+    """How a recipe's parts come: their scatter (across a belt: its lanes), their defects, their spacing on a belt."""
+
+    scatter_m: NotNegative
+    yaw_rad: Range
+    defects: Annotated[float, Ge(0), Le(1)]
+    oversize_m: PositiveRange
+    spacing_m: PositiveRange | None = None
+
+
 class StartConfig(Config):
     """Ranges of the TCP's position, yaw and upward speed and of the gripper's width at the start of an episode."""
 
@@ -166,6 +176,8 @@ class SimulationConfig(Config):
     slot_pose: PoseConfig
     start: StartConfig
     belt: BeltMotionConfig | None = None
+    recipe: str | None = None
+    supply: SupplyConfig | None = None
     table_friction: Positive
     sensors: SensorsConfig
     task: TaskConfig
@@ -185,4 +197,6 @@ def simulation_config(cell: CellConfig, place: str = "cell") -> SimulationConfig
         raise InputError(
             key_at(place, "belt"), "where it lies or how it runs, not both", "both belt and simulation.belt, or neither"
         )
+    if (config.recipe is None) != (config.supply is None):
+        raise InputError("cell: simulation.recipe", "a recipe or a supply, not both", "both of them, or neither")
     return config

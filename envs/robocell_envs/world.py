@@ -17,10 +17,12 @@ from robocell_controller.robot import RobotConfig
 from robocell_envs.belt import Belt
 from robocell_envs.bullet import connect, pybullet, quiet
 from robocell_envs.faults import SOUND, Faults, friction_torque
+from robocell_envs.fixtures import TRAY_COLOUR, station_fixtures
 from robocell_envs.gripper import Gripper
-from robocell_envs.parts import collision_shape
+from robocell_envs.jobs import TRAY_HEIGHT
+from robocell_envs.parts import Part, collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
-from robocell_envs.scenario import TRAY_HEIGHT, TRAY_WIDTH, Scenario
+from robocell_envs.scenario import TRAY_WIDTH, Scenario
 from robocell_envs.simulation_config import SolverConfig
 from robocell_envs.window import connect_window
 
@@ -30,7 +32,7 @@ _TABLE_HALF = [0.5, 0.5, 0.02]  # m; the arm stands on it
 _TABLE_CENTRE = [0.35, 0.0, -0.02]
 _TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
-_TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
+_ROLLING = 0.001  # m, lever of rolling resistance: without it a disc wobbles on its rim for ever
 _POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
 
@@ -126,11 +128,11 @@ class World:
         client.setGravity(0.0, 0.0, _GRAVITY)
         self.arm = self._add_arm(q, dq, gripper_width)
         self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
-        slot = scenario.slot_position
-        turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.slot_yaw])
-        self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, _TRAY_COLOUR)
-        self.part = self._add_part(scenario)
-        self.belt = Belt(client, scenario.belt, scenario.part) if scenario.belt else None
+        self._add_stations(scenario)
+        self.part = self._add_part(scenario.part, scenario.part_position, scenario.part_yaw)
+        self.belt = Belt(client, scenario.belt) if scenario.belt else None
+        if self.belt:
+            self.belt.carry(self.part, scenario.part)
         self.impact = 0.0
         self._faults, self._stiff = SOUND, False
         self._torque = self._robot.limits.torque.tolist()
@@ -158,7 +160,7 @@ class World:
             for position in positions:
                 self.drive_arm(position, speeds)
                 if self.belt:
-                    self.belt.drive(self.part, self._time_step)
+                    self.belt.drive(self._time_step)
                 self._step_physics()
             if gripper >= 0.0:
                 self._watch_impact()
@@ -213,6 +215,40 @@ class World:
             belt_travel=self.belt.travel if self.belt else 0.0,
         )
 
+    def enter(self, part: Part, position: Array, yaw: float) -> int:
+        """Another part comes, its centre at ``position`` [3] m: onto the belt, or to wait where it may fall asleep."""
+        body = self._add_part(part, position, yaw)
+        if self.belt:
+            self.belt.carry(body, part)
+        else:
+            self._let_sleep(body)
+        return body
+
+    def turn_to(self, body: int) -> None:
+        """From now on this part is the one that is picked and measured; it stays awake."""
+        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_DISABLE_SLEEPING)
+        self.part = body
+        self.impact = 0.0
+
+    def settle(self, body: int) -> None:
+        """A part is done with: it stays where it is, and may fall asleep."""
+        if self.belt:
+            self.belt.release(body)
+        self._let_sleep(body)
+
+    def leave(self, body: int) -> None:
+        """A part is taken out of the cell."""
+        if self.belt:
+            self.belt.release(body)
+        self.client.removeBody(body)
+
+    def position(self, body: int) -> Array:
+        """Centre of a part, [3] m."""
+        return np.array(self._base_pose(body)[0])
+
+    def _let_sleep(self, body: int) -> None:
+        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_ENABLE_SLEEPING)
+
     def penetration(self) -> float:
         """How deep hand and part overlap, m."""
         return max((-contact[8] for contact in self._contacts(self.arm, self.part)), default=0.0)
@@ -247,11 +283,21 @@ class World:
         self.client.changeDynamics(body, -1, lateralFriction=self._table_friction)
         self.client.changeVisualShape(body, -1, rgbaColor=colour)
 
-    def _add_part(self, scenario: Scenario) -> int:
-        part = scenario.part
+    def _add_stations(self, scenario: Scenario) -> None:
+        if scenario.recipe is None:
+            slot = scenario.slot_position
+            turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.slot_yaw])
+            self._add_fixture(_TRAY_HALF, [slot[0], slot[1], TRAY_HEIGHT / 2], turn, TRAY_COLOUR)
+            return
+        for station in (*scenario.recipe.trays.values(), *scenario.recipe.bins.values()):
+            for each in station_fixtures(station):
+                turn = pybullet.getQuaternionFromEuler([0.0, 0.0, each.yaw])
+                self._add_fixture(each.half, each.centre, turn, each.colour)
+
+    def _add_part(self, part: Part, position: Array, yaw: float) -> int:
         shape = collision_shape(self.client, part)
-        turn = pybullet.getQuaternionFromEuler([0.0, 0.0, scenario.part_yaw])
-        place = scenario.part_position.tolist()
+        turn = pybullet.getQuaternionFromEuler([0.0, 0.0, yaw])
+        place = position.tolist()
         # Maximal coordinates: a plain rigid body, which costs less than a multibody without joints.
         body: int = self.client.createMultiBody(part.mass, shape, -1, place, turn, useMaximalCoordinates=True)
         self.client.changeDynamics(
@@ -261,5 +307,7 @@ class World:
             linearDamping=0.0,
             angularDamping=0.0,
         )
+        if part.kind == "cylinder":
+            self.client.changeDynamics(body, -1, rollingFriction=_ROLLING, spinningFriction=_ROLLING)
         self.client.changeVisualShape(body, -1, rgbaColor=[*part.colour, 1.0])
         return body

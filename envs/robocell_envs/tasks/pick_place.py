@@ -37,6 +37,7 @@ class Measures:
         impact: N, with which the open hand has struck the part from above.
         crushed: a finger presses harder on the part than it bears.
         missed: the part has left the end of the belt.
+        binned: the part lies in the bin that it belongs into.
     """
 
     reach: float
@@ -51,6 +52,7 @@ class Measures:
     impact: float
     crushed: bool
     missed: bool
+    binned: bool = False
 
     @property
     def distance(self) -> float:
@@ -87,6 +89,7 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
         impact=truth.impact,
         crushed=truth.part_force > scenario.part.crush_force,
         missed=_missed(scenario, truth),
+        binned=_binned(scenario, truth),
     )
 
 
@@ -100,6 +103,14 @@ def _missed(scenario: Scenario, truth: Truth) -> bool:
     return on_line and along > belt.config.length_m / 2 - scenario.part.width
 
 
+def _binned(scenario: Scenario, truth: Truth) -> bool:
+    """A part is in its bin when its bottom is below the rim; how it lies there is all the same."""
+    box = scenario.bin
+    if box is None or not box.covers(truth.part_position):
+        return False
+    return bool(truth.part_position[2] - scenario.part.height / 2 < box.wall_height_m)
+
+
 def in_slot(config: TaskConfig, now: Measures) -> bool:
     """The part lies in its slot, within tolerance."""
     return (
@@ -111,7 +122,9 @@ def in_slot(config: TaskConfig, now: Measures) -> bool:
 
 
 def success(config: TaskConfig, now: Measures) -> bool:
-    """In the slot, at rest, released, and the hand is clear of it."""
+    """In the slot, at rest, released, and the hand is clear of it; or let fall into its bin."""
+    if now.binned:
+        return not now.held
     released = not now.held and now.clear > config.clearance_m
     return in_slot(config, now) and released and now.speed < config.rest_speed_m_s
 
