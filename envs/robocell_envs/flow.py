@@ -53,6 +53,8 @@ class Flow:
 
     def turn(self, placed: bool) -> Job | None:
         """The next job's turn, or None after the last; the part of this one stays if it has been ``placed``."""
+        for index in self._placed:  # the one that is placed now may still tremble; it rests from the next turn on
+            self._world.rest(self._bodies[index])
         if placed:
             self._world.settle(self._bodies[self.turn_of])
             self._placed.append(self.turn_of)

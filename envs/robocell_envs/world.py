@@ -216,12 +216,12 @@ class World:
         )
 
     def enter(self, part: Part, position: Array, yaw: float) -> int:
-        """Another part comes, its centre at ``position`` [3] m: onto the belt, or to wait where it may fall asleep."""
+        """Another part comes, its centre at ``position`` [3] m: onto the belt, or to wait asleep."""
         body = self._add_part(part, position, yaw)
         if self.belt:
             self.belt.carry(body, part)
         else:
-            self._let_sleep(body)
+            self.rest(body)
         return body
 
     def turn_to(self, body: int) -> None:
@@ -231,10 +231,14 @@ class World:
         self.impact = 0.0
 
     def settle(self, body: int) -> None:
-        """A part is done with: it stays where it is, and may fall asleep."""
+        """A part is done with: it stays where it is, and the belt has nothing to do with it any more."""
         if self.belt:
             self.belt.release(body)
-        self._let_sleep(body)
+
+    def rest(self, body: int) -> None:
+        """Lets a part sleep that lies still: it costs nothing until something that moves touches it."""
+        states = pybullet.ACTIVATION_STATE_ENABLE_SLEEPING | pybullet.ACTIVATION_STATE_SLEEP
+        self.client.changeDynamics(body, -1, activationState=states)
 
     def leave(self, body: int) -> None:
         """A part is taken out of the cell."""
@@ -245,9 +249,6 @@ class World:
     def position(self, body: int) -> Array:
         """Centre of a part, [3] m."""
         return np.array(self._base_pose(body)[0])
-
-    def _let_sleep(self, body: int) -> None:
-        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_ENABLE_SLEEPING)
 
     def penetration(self) -> float:
         """How deep hand and part overlap, m."""
