@@ -20,7 +20,7 @@ from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
 _AT_REST = np.zeros(3)
-_LEAST = 0.25  # share of the acceleration that is kept for going up and down
+_LEAST = 0.25  # share of the acceleration that is kept for going down
 _BEARABLE = 0.65  # share of the told crush force that a careful grip uses
 _FINGER_TIPS = 0.009  # m below the TCP
 _ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
@@ -170,7 +170,7 @@ class PickPlaceProgram:
         change = velocity - view.tcp_velocity
         most = self._config.acceleration_m_s2 * self._period
         spare = max(_LEAST * most, math.sqrt(max(0.0, most * most - change[0] ** 2 - change[1] ** 2)))
-        velocity[2] = view.tcp_velocity[2] + min(max(change[2], -spare), spare)
+        velocity[2] = view.tcp_velocity[2] + max(change[2], -spare)
         return velocity
 
 
