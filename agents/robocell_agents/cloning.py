@@ -43,8 +43,7 @@ def clone(
         tick: called after each step.
     """
     observations, labels = torch.as_tensor(data.observations), torch.as_tensor(data.labels)
-    parameters = [parameter for name, parameter in model.policy.named_parameters() if _is_actor(name)]
-    optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
+    optimiser = torch.optim.Adam(actor_parameters(model).values(), lr=config.learning_rate)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=0.1 * config.learning_rate)
     order = np.random.default_rng(seed)
     losses = []
@@ -58,6 +57,11 @@ def clone(
         losses.append(loss.item())
         tick()
     return float(np.mean(losses[-100:]))
+
+
+def actor_parameters(model: BaseAlgorithm) -> dict[str, torch.nn.Parameter]:
+    """The actor's weights by name, without its exploration noise."""
+    return {name: parameter for name, parameter in model.policy.named_parameters() if _is_actor(name)}
 
 
 def set_actor_trainable(model: BaseAlgorithm, trainable: bool) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from robocell_agents.averaging import update_average
 from robocell_agents.cloning import set_actor_trainable
 from robocell_agents.training_config import TrainingConfig
 
@@ -50,6 +51,8 @@ class Stage(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         """Between updates: the model is whole and consistent here."""
+        if self._config.actor_average and self.rollouts > self._config.critic_warmup_rollouts:
+            update_average(self.model, self._config.actor_average)
         if self.num_timesteps - self.validated_at >= self._config.evaluation.every_steps:
             self.validated_at = self.num_timesteps
             self._hooks.validate(self.num_timesteps)

@@ -13,6 +13,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents import checkpoint
 from robocell_agents.algorithms import algorithm_class, build, make_vec_env
+from robocell_agents.averaging import averaged
 from robocell_agents.cloning import clone, plain_layers, set_actor_trainable
 from robocell_agents.demonstrations import Actor, Transitions, collect_parallel, joined_transitions
 from robocell_agents.learning import Hooks, Stage
@@ -168,6 +169,10 @@ class Training:
         checkpoint.save(self.run, model, data, state)
 
     def _validate(self, model: BaseAlgorithm, stage: str, steps: int) -> None:
+        with averaged(model):
+            self._validate_present(model, stage, steps)
+
+    def _validate_present(self, model: BaseAlgorithm, stage: str, steps: int) -> None:
         seeds = episode_seeds("validation", self.config.evaluation.episodes)
         score = validate(model, self.config, self.cell, seeds, self._pool, _WORKERS)
         row = {"wall_s": round(self.wall_s, 2), "stage": stage, "steps": steps, **score.row()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import model_validator
 
 from robocell_controller.config import Config
@@ -44,7 +44,11 @@ class EvaluationConfig(Config):
 
 
 class TrainingConfig(Config):
-    """One training run. ``settings`` goes to the algorithm's constructor as it is."""
+    """One training run.
+
+    ``settings`` goes to the algorithm's constructor as it is. ``actor_average`` is the share of the averaged actor that
+    is kept at each update, 0 for no averaging.
+    """
 
     cell: str
     algorithm: Literal["ppo", "sac", "sac_her", "sbx_sac"]
@@ -56,6 +60,7 @@ class TrainingConfig(Config):
     settings: dict[str, Any]
     log_std: float | None = None
     critic_warmup_rollouts: CountOrZero = 0
+    actor_average: Annotated[float, Ge(0), Lt(1)] = 0.0
     demonstrations: DemonstrationsConfig | None = None
     cloning: CloningConfig | None = None
     evaluation: EvaluationConfig
@@ -68,8 +73,8 @@ class TrainingConfig(Config):
             raise ValueError("no demonstrations with sac_her and sbx_sac")
         if self.algorithm != "ppo" and self.cloning and self.cloning.dagger_rounds:
             raise ValueError("dagger_rounds of 0 with any algorithm but ppo")
-        if self.algorithm != "ppo" and (self.log_std is not None or self.critic_warmup_rollouts):
-            raise ValueError("log_std and critic_warmup_rollouts with ppo only")
+        if self.algorithm != "ppo" and (self.log_std is not None or self.critic_warmup_rollouts or self.actor_average):
+            raise ValueError("log_std, critic_warmup_rollouts and actor_average with ppo only")
         return self
 
     @property

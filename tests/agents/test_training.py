@@ -70,7 +70,7 @@ def test_other_seeds_train_other_policies(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["sac", "sac_her"])
 def test_off_policy_algorithms_train(tmp_path: Path, name: str) -> None:
-    changes: dict[str, Any] = {"log_std": None, "critic_warmup_rollouts": 0, "total_steps": 300}
+    changes: dict[str, Any] = {"log_std": None, "critic_warmup_rollouts": 0, "actor_average": 0.0, "total_steps": 300}
     content = read_yaml(locate("agents", name))
     settings = {**content["settings"], "buffer_size": 2000, "batch_size": 16, "learning_starts": 260}
     small = {**content, **{key: SMALL[key] for key in ("n_envs", "subprocesses", "evaluation")}, **changes}
