@@ -108,8 +108,14 @@ def _controller(paths: list[Path]) -> str:
         f"and on), part after part without a reset, it placed {placed} of {parts} parts "
         f"({100 * placed / parts:.1f} %, 95 % interval {100 * low:.1f}-{100 * high:.1f}), "
         f"{placed / hours:.0f} an hour; "
-        f"safety interventions: {sum(sum(run['interventions'].values()) for run in runs)}."
+        f"safety interventions: {sum(sum(run['interventions'].values()) for run in runs)}.{_stops(runs)}"
     )
+
+
+def _stops(runs: list[dict[str, Any]]) -> str:
+    """What made runs stop before their last part."""
+    causes = [f"one stopped itself after {run['parts']} parts: {run['stopped']}" for run in runs if run["stopped"]]
+    return "".join(f" {cause[0].upper()}{cause[1:]}." for cause in causes)
 
 
 def _success_and_pace(metrics: dict[str, Any]) -> str:
