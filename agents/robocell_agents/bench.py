@@ -60,7 +60,7 @@ def bench_env(rounds: int, resets: int) -> dict[str, Any]:
 def _rates(contestants: list[Contestant], rounds: int) -> dict[str, list[float]]:
     """Simulated seconds per CPU second of each turn."""
     rates: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
-    with progress_bar() as progress:
+    with progress_bar(threaded=False) as progress:
         bar = progress.add_task("bench env", total=rounds)
         for _ in range(rounds):
             for contestant in contestants:
@@ -68,6 +68,7 @@ def _rates(contestants: list[Contestant], rounds: int) -> dict[str, list[float]]
                 contestant.play()
                 rates[contestant.name].append(contestant.simulated / (time.process_time() - start))
             progress.advance(bar)
+            progress.refresh()
     return rates
 
 

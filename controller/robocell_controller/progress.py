@@ -8,10 +8,13 @@ from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.text import Text
 
 
-def progress_bar(console: Console | None = None) -> Progress:
-    """A fresh bar, on stderr unless a console is given; use it as a context manager."""
+def progress_bar(console: Console | None = None, threaded: bool = True) -> Progress:
+    """A fresh bar, on stderr unless a console is given; use it as a context manager.
+
+    Its thread redraws it; without, ``refresh`` does: that thread takes the interpreter from what is to be measured.
+    """
     columns = (TextColumn("{task.description:36}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeLeft())
-    return Progress(*columns, console=console or Console(stderr=True))
+    return Progress(*columns, console=console or Console(stderr=True), auto_refresh=threaded)
 
 
 class _Rate(ProgressColumn):
