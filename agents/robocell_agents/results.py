@@ -125,11 +125,8 @@ def _success_and_pace(metrics: dict[str, Any]) -> str:
 
 
 def speed_tables(document: dict[str, Any]) -> str:
-    """Speeds and, where they were measured, processes and memory, as Markdown."""
-    tables = [speed_rows(document)]
-    if "resources" in document:
-        tables.append(resource_rows(document))
-    return "\n\n".join(markdown_table(table) for table in tables)
+    """Speeds, and processes and memory, as Markdown."""
+    return "\n\n".join(markdown_table(table) for table in (speed_rows(document), resource_rows(document)))
 
 
 def _limit(document: dict[str, Any]) -> str:
