@@ -30,7 +30,18 @@ TOP_LEVEL = {
     "failures",
     "episodes",
 }
-ROW = {"condition", "seed", "success", "time_s", "drops", "placement_error_m", "energy_j", "failure"}
+ROW = {
+    "condition",
+    "seed",
+    "success",
+    "time_s",
+    "drops",
+    "placement_error_m",
+    "energy_j",
+    "failure",
+    "peak_force_n",
+    "impact_n",
+}
 
 
 def _row(**values):

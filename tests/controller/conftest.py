@@ -12,7 +12,7 @@ from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLIC
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.golden import Golden
-from robocell_controller.observer import BOUNDS
+from robocell_controller.observer import BOUNDS, OBSERVATION_SIZE
 from robocell_controller.onnx_policy import OnnxPolicy
 from robocell_controller.policy_contract import own_contract
 
@@ -29,7 +29,7 @@ def tiny_graph() -> Callable[..., bytes]:
     return _tiny_graph
 
 
-def _tiny_graph(inputs: int = 29, outputs: int = 5) -> bytes:
+def _tiny_graph(inputs: int = OBSERVATION_SIZE, outputs: int = 5) -> bytes:
     """ONNX bytes of tanh(observation · weights)."""
     weights = np.random.default_rng(0).normal(0.0, 0.3, (inputs, outputs)).astype(np.float32)
     graph = helper.make_graph(

@@ -99,7 +99,7 @@ def changed_contract(files: dict[str, bytes], change: Callable[[dict[str, Any]],
     [
         (lambda c: c["observation"][6].update(scale=0.2), "observation.6.scale: 0.2; expected 0.3"),
         (lambda c: c["observation"][0].update(name="x"), "observation.0.name: 'x'"),
-        (lambda c: c["observation"].pop(), "observation: '28 entries'; expected '29 entries'"),
+        (lambda c: c["observation"].pop(), "observation: '32 entries'; expected '33 entries'"),
         (lambda c: c["action"].reverse(), "action.0: 'gripper'; expected 'tcp_dx'"),
         (lambda c: c.update(schema_version=2), "schema_version: 2"),
         (lambda c: c.update(more=1), "more: unknown key"),
@@ -157,14 +157,14 @@ def zeros(rows: int, columns: int, kind: Any = np.float32) -> Any:
     [
         b"",
         b"no zip",
-        saved(observations=zeros(3, 29)),
-        saved(observations=zeros(3, 29), actions=zeros(2, 5)),
-        saved(observations=zeros(3, 28), actions=zeros(3, 5)),
-        saved(observations=zeros(3, 29, np.float64), actions=zeros(3, 5)),
-        saved(observations=zeros(0, 29), actions=zeros(0, 5)),
-        saved(observations=np.full((3, 29), np.nan, np.float32), actions=zeros(3, 5)),
-        saved(observations=np.array([[object()] * 29]), actions=zeros(1, 5)),
-        saved(np.savez_compressed, observations=zeros(3, 29), actions=zeros(3, 5)),
+        saved(observations=zeros(3, 33)),
+        saved(observations=zeros(3, 33), actions=zeros(2, 5)),
+        saved(observations=zeros(3, 32), actions=zeros(3, 5)),
+        saved(observations=zeros(3, 33, np.float64), actions=zeros(3, 5)),
+        saved(observations=zeros(0, 33), actions=zeros(0, 5)),
+        saved(observations=np.full((3, 33), np.nan, np.float32), actions=zeros(3, 5)),
+        saved(observations=np.array([[object()] * 33]), actions=zeros(1, 5)),
+        saved(np.savez_compressed, observations=zeros(3, 33), actions=zeros(3, 5)),
     ],
 )
 def test_malformed_golden_pairs_are_refused(content: bytes) -> None:
@@ -172,7 +172,7 @@ def test_malformed_golden_pairs_are_refused(content: bytes) -> None:
         parse_golden(Path("golden.npz"), content)
 
 
-@pytest.mark.parametrize("shape", [None, (28, 5), (29, 4)])
+@pytest.mark.parametrize("shape", [None, (32, 5), (33, 4)])
 def test_another_graph_is_refused(tiny_graph: TinyGraph, shape: tuple[int, int] | None) -> None:
     content = tiny_graph(*shape) if shape else b"not a graph"
     with pytest.raises(InputError, match=r"^p\.onnx: .*expected one graph 'observation'"):
@@ -182,12 +182,12 @@ def test_another_graph_is_refused(tiny_graph: TinyGraph, shape: tuple[int, int] 
 @pytest.mark.parametrize(
     ("observation", "message"),
     [
-        (np.zeros(28, np.float32), r"observation: shape \[28\]; expected shape \[29\]"),
-        (np.zeros((1, 29), np.float32), r"observation: shape \[1, 29\]"),
-        (np.zeros(29), "observation: float64; expected an array of float32"),
-        ([0.0] * 29, "observation: list; expected"),
-        (np.where(np.arange(29) == 4, np.nan, 0.0).astype(np.float32), r"observation\[4\]: nan; expected finite"),
-        (np.where(np.arange(29) == 9, -np.inf, 0.0).astype(np.float32), r"observation\[9\]: -inf"),
+        (np.zeros(32, np.float32), r"observation: shape \[32\]; expected shape \[33\]"),
+        (np.zeros((1, 33), np.float32), r"observation: shape \[1, 33\]"),
+        (np.zeros(33), "observation: float64; expected an array of float32"),
+        ([0.0] * 33, "observation: list; expected"),
+        (np.where(np.arange(33) == 4, np.nan, 0.0).astype(np.float32), r"observation\[4\]: nan; expected finite"),
+        (np.where(np.arange(33) == 9, -np.inf, 0.0).astype(np.float32), r"observation\[9\]: -inf"),
     ],
 )
 def test_a_malformed_observation_is_refused(tiny_graph: TinyGraph, observation: Any, message: str) -> None:

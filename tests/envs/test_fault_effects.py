@@ -37,7 +37,7 @@ def _rest(plant: SimulatedPlant, ticks: int = 100) -> Array:
 
 
 def test_a_new_gripper_holds_what_a_worn_one_loses():
-    assert _slip() < 0.001
+    assert _slip() < 0.003
     assert _slip({"gripper_force_share": [0.15, 0.15]}) > 0.01
     assert _slip({"pad_friction_share": [0.15, 0.15]}) > 0.01
 

@@ -109,7 +109,7 @@ def test_the_contract_is_that_of_pick_place(env):
 
 
 def test_guided_does_the_recipe_in_its_order(env):
-    _, ends, shift = _play(env, 5)
+    _, ends, shift = _play(env, 8)
     recipe = env.plant.scenario.recipe
     wanted = [(line.variant, line.tray, slot) for line in recipe.order for slot in line.slots]
     good = [cycle for cycle in shift["cycles"] if not cycle["defect"]]
