@@ -48,10 +48,7 @@ def bench_env(rounds: int, resets: int) -> dict[str, Any]:
     """
     contestants = [*(each for name in _OURS for each in _cell(name)), *_panda_gym(), *_fetch()]
     return {
-        "command": provenance.command(),
-        "versions": provenance.versions(),
-        "hardware": provenance.hardware(),
-        "git": provenance.git_state(),
+        **provenance.record(),
         "contestants": _compared(contestants, _rates(contestants, rounds)),
         "resources": {name: resources(name, rounds, resets) for name in _OURS},
     }

@@ -43,10 +43,7 @@ def bench_limit(paths: list[Path]) -> Document:
         check_same_episodes(first, documents[path], paths[0], path)
     cycles = _cycles(_suite(first, paths[0]), first["episodes"])
     return {
-        "command": provenance.command(),
-        "versions": provenance.versions(),
-        "hardware": provenance.hardware(),
-        "git": provenance.git_state(),
+        **provenance.record(),
         "suite": first["suite"],
         "seeds": first["seeds"],
         **{key: median_and_p95([cycle[key] for cycle in cycles]) for key in _TIMES},

@@ -44,10 +44,7 @@ def bench_physics(cycles: int, loads: int, workers: int) -> Document:
         _show([*replays, *feasible, *infeasible, poses])
     rows = [row for job in replays for row in job.result()]
     return {
-        "command": provenance.command(),
-        "versions": provenance.versions(),
-        "hardware": provenance.hardware(),
-        "git": provenance.git_state(),
+        **provenance.record(),
         "seeds": {"range": _SEEDS, "first": FIRST_SEED[_SEEDS], "n": cycles},
         "replay": _replay_summary(rows),
         "hold": _hold_summary([job.result() for job in feasible], [job.result() for job in infeasible]),

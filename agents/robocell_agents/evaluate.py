@@ -58,10 +58,7 @@ def evaluate(policy: str, suite: str | Suite, episodes: int, seeds: str = "test"
     document = {
         "policy": provenance.portable(policy),
         "suite": chosen.summary(),
-        "command": provenance.command(),
-        "versions": provenance.versions(),
-        "hardware": {**provenance.hardware(), "workers": workers, "wall_s": wall_s},
-        "git": provenance.git_state(),
+        **provenance.record(workers=workers, wall_s=wall_s),
         "seeds": {"range": seeds, "first": FIRST_SEED[seeds], "n": episodes},
         **metrics(rows),
     }

@@ -67,6 +67,16 @@ def git_state(folder: Path | None = None) -> dict[str, Any]:
     return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain"))}
 
 
+def record(**effort: float) -> dict[str, Any]:
+    """What every published document says of how it was made; ``effort`` is added to the hardware."""
+    return {
+        "command": command(),
+        "versions": versions(),
+        "hardware": {**hardware(), **effort},
+        "git": git_state(),
+    }
+
+
 def command() -> str:
     """This process's command line as one would type it, without paths of this machine."""
     name = Path(sys.argv[0]).name

@@ -69,10 +69,7 @@ def _prepare(run: Path, config: TrainingConfig, cell: CellConfig, seed: int, res
             "status": "running",
             "algorithm": config.algorithm,
             "seed": seed,
-            "command": provenance.command(),
-            "versions": provenance.versions(),
-            "hardware": provenance.hardware(),
-            "git": provenance.git_state(),
+            **provenance.record(),
         },
     )
 

@@ -92,7 +92,11 @@ def tune(search: Search) -> Document:
         start = time.monotonic()
         finalists = _finals(study, trials, seeds[search.episodes :], progress)
         wall_s = _wall_s(study) + time.monotonic() - start
-    document = {**problem, **_provenance(search.workers, wall_s), **_outcome(study, finalists)}
+    document = {
+        **problem,
+        **provenance.record(workers=search.workers, wall_s=round(wall_s, 1)),
+        **_outcome(study, finalists),
+    }
     write_text(search.json_file, json_with_rows(document, "trials"))
     write_text(search.yaml_file, _yaml(search, document))
     return document
@@ -189,15 +193,6 @@ def _trial_row(trial: FrozenTrial) -> Document:
 def _wall_s(study: optuna.Study) -> float:
     """Wall time of the trials of all calls, s."""
     return sum(trial.duration.total_seconds() for trial in finished(study) if trial.duration)
-
-
-def _provenance(workers: int, wall_s: float) -> Document:
-    return {
-        "command": provenance.command(),
-        "versions": provenance.versions(),
-        "hardware": {**provenance.hardware(), "workers": workers, "wall_s": round(wall_s, 1)},
-        "git": provenance.git_state(),
-    }
 
 
 def _yaml(search: Search, document: Document) -> str:
