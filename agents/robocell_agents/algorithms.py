@@ -50,6 +50,7 @@ def build(config: TrainingConfig, env: VecEnv, seed: int, tensorboard: str) -> B
     policy_kwargs: dict[str, Any] = {"net_arch": config.hidden}
     if config.algorithm == "ppo":
         policy_kwargs["activation_fn"] = torch.nn.Tanh
+        policy_kwargs["optimizer_kwargs"] = {"fused": True}  # one kernel in place of a dozen for each layer
         if config.log_std is not None:
             policy_kwargs["log_std_init"] = config.log_std
     extra: dict[str, Any] = {}

@@ -117,15 +117,30 @@ class GroupedVecEnv(VecEnv):
         return _received(self._pipes[number])
 
 
+class _Share(DummyVecEnv):
+    """A worker's environments. What a step gives is pickled at once, and needs no deep copy as in ``DummyVecEnv``."""
+
+    def step_wait(self) -> VecEnvStepReturn:
+        for index, env in enumerate(self.envs):
+            observation, reward, terminated, truncated, info = env.step(self.actions[index])
+            info["TimeLimit.truncated"] = truncated and not terminated
+            if terminated or truncated:
+                info["terminal_observation"] = observation
+                observation, self.reset_infos[index] = env.reset()
+            self._save_obs(index, observation)
+            self.buf_rews[index], self.buf_dones[index], self.buf_infos[index] = reward, terminated or truncated, info
+        return self._obs_from_buf(), self.buf_rews, self.buf_dones, self.buf_infos
+
+
 def _work(pipe: Connection, packed: bytes) -> None:
-    """A worker: calls the methods of its own ``DummyVecEnv`` until the pipe is closed; errors travel back."""
+    """A worker: calls the methods of its own environments until the pipe is closed; errors travel back."""
     ignore_interrupts()
-    env: DummyVecEnv | None = None
+    env: _Share | None = None
     try:
         while True:
             name, arguments, keywords = pipe.recv()
             try:
-                env = env or DummyVecEnv(cloudpickle.loads(packed))
+                env = env or _Share(cloudpickle.loads(packed))
                 result = (env.observation_space, env.action_space) if name == "spaces" else None
                 pipe.send(result or getattr(env, name)(*arguments, **keywords))
             except Exception as error:

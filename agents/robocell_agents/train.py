@@ -34,6 +34,7 @@ def train(name: str, seed: int, run: Path, resume: bool) -> int:
     cell = load_cell(config.cell)
     _prepare(run, config, cell, seed, resume)
     torch.set_num_threads(1)
+    torch.distributions.Distribution.set_default_validate_args(False)  # a tenth of a forward pass; rewards are checked
     training = Training(config, cell, seed, run)
 
     def ask_to_stop(number: int) -> None:
