@@ -28,13 +28,12 @@ def floors(env: PickPlaceEnv, steps: int) -> dict[str, Floor]:
 
 def _at_rest(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
     world, rates, q = env.plant.world, env.cell.rates, env.plant.truth.q
-    step = world.client.stepSimulation
 
     def play() -> None:
         start()
         world.follow(q[None], np.zeros((1, q.size)), 1.0)
         for _ in range(steps * rates.physics_hz // rates.policy_hz):
-            step()
+            world.step()
 
     return play
 
@@ -42,7 +41,6 @@ def _at_rest(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
 def _replayed(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
     world = env.plant.world
     periods = [(segment.gripper, world.joint_targets(segment.q, segment.dq)) for segment in _recorded(env, steps)]
-    step = world.client.stepSimulation
 
     def play() -> None:
         start()
@@ -52,7 +50,7 @@ def _replayed(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
             for positions, speeds in ticks:
                 for position in positions:
                     world.drive_arm(position, speeds)
-                    step()
+                    world.step()
 
     return play
 

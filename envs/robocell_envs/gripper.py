@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from robocell_controller.robot import RobotConfig
-from robocell_envs.bullet import BulletClient, pybullet
+from robocell_envs.bullet import BulletClient, number, pybullet
 from robocell_envs.robot_description import FINGER_JOINTS
 
 _GRIP_SPEED = 2.0  # m/s, see Gripper
@@ -27,7 +27,7 @@ class Gripper:
 
     def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
         self._client = client
-        self._joint_states = client.getJointStates
+        self._number = number(client)
         self._drive_joint = client.setJointMotorControl2
         self._arm = arm
         self._config = robot.gripper
@@ -60,7 +60,7 @@ class Gripper:
 
     def _close(self, force: float) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
-        (left, left_speed, *_), (_, right_speed, *_) = self._joint_states(self._arm, FINGER_JOINTS)
+        (left, left_speed, *_), (_, right_speed, *_) = pybullet.getJointStates(self._arm, FINGER_JOINTS, self._number)
         state, speed = self._state, self._config.finger_speed_m_s
         if state == _GRIPPING and -right_speed > _LOST * speed:
             self._state = _CLOSING

@@ -7,15 +7,16 @@ A reset builds the world anew, about 2 ms without visual shapes: Bullet is bit-r
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from robocell_controller.contract import Array
+from robocell_controller.contract import JOINTS, Array
 from robocell_controller.motion import RatesConfig
+from robocell_controller.record import record
 from robocell_controller.robot import RobotConfig
 from robocell_envs.belt import Belt
-from robocell_envs.bullet import connect, pybullet, quiet
+from robocell_envs.bullet import connect, number, pybullet, quiet
 from robocell_envs.faults import SOUND, Faults, friction_torque
 from robocell_envs.fixtures import TRAY_COLOUR, station_fixtures
 from robocell_envs.gripper import Gripper
@@ -33,18 +34,22 @@ _TABLE_CENTRE = [0.35, 0.0, -0.02]
 _TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _ROLLING = 0.001  # m, lever of rolling resistance: without it a disc wobbles on its rim for ever
-_POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
+_POSITION_GAINS = [0.4] * JOINTS  # share of the position error corrected in one physics step
+_VELOCITY_GAINS = [1.0] * JOINTS  # the same of the velocity error
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
+_ANY_LINK = -2  # in a question for contacts
+_POSITION_CONTROL: int = pybullet.POSITION_CONTROL
+_drive_joints, _step_physics = pybullet.setJointMotorControlArray, pybullet.stepSimulation
+_joint_states, _contacts = pybullet.getJointStates, pybullet.getContactPoints
+_base_pose, _base_velocity = pybullet.getBasePositionAndOrientation, pybullet.getBaseVelocity
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Truth:
     """The true state of the world. Frame ``base``, SI units.
 
     Attributes:
-        q: [7] rad.
-        dq: [7] rad/s.
-        tau: [7] N·m, torque of the drives, which overcomes the joints' friction too.
+        joints: [21], positions, velocities and torques as below.
         gripper_width: m.
         gripper_effort: N, force that both finger drives bear.
         part_position: [3] m, centre.
@@ -56,9 +61,7 @@ class Truth:
         belt_travel: m, that the belt's drum has gone since the world was built.
     """
 
-    q: Array
-    dq: Array
-    tau: Array
+    joints: Array
     gripper_width: float
     gripper_effort: float
     part_position: Array
@@ -68,6 +71,21 @@ class Truth:
     part_force: float
     impact: float
     belt_travel: float
+
+    @property
+    def q(self) -> Array:
+        """[7] rad."""
+        return self.joints[:JOINTS]
+
+    @property
+    def dq(self) -> Array:
+        """[7] rad/s."""
+        return self.joints[JOINTS : 2 * JOINTS]
+
+    @property
+    def tau(self) -> Array:
+        """[7] N·m, torque of the drives, which overcomes the joints' friction too."""
+        return self.joints[2 * JOINTS :]
 
 
 class World:
@@ -84,13 +102,7 @@ class World:
     ) -> None:
         """Starts an empty client; :meth:`build` fills it."""
         self.client = connect_window() if window else connect()
-        # Bound once: the client looks every function up anew at each call, which costs as much as a short call itself.
-        self._drive_joints = self.client.setJointMotorControlArray
-        self._step_physics = self.client.stepSimulation
-        self._joint_states = self.client.getJointStates
-        self._base_pose = self.client.getBasePositionAndOrientation
-        self._base_velocity = self.client.getBaseVelocity
-        self._contacts = self.client.getContactPoints
+        self._client = number(self.client)
         self._urdf = str(urdf_file(robot.model_dump_json(), visual))
         self._robot = robot
         self._rates = rates
@@ -161,7 +173,7 @@ class World:
                 self.drive_arm(position, speeds)
                 if self.belt:
                     self.belt.drive(self._time_step)
-                self._step_physics()
+                self.step()
             if gripper >= 0.0:
                 self._watch_impact()
 
@@ -178,15 +190,21 @@ class World:
 
     def drive_arm(self, position: list[float], speed: list[float]) -> None:
         """Gives the arm's drives their targets for the next physics step, rad and rad/s."""
-        self._drive_joints(
+        _drive_joints(
             self.arm,
             ARM_JOINTS,
-            pybullet.POSITION_CONTROL,
-            targetPositions=position,
-            targetVelocities=speed,
-            forces=self._torque,
-            positionGains=_POSITION_GAINS,
+            _POSITION_CONTROL,
+            position,
+            speed,
+            self._torque,
+            _POSITION_GAINS,
+            _VELOCITY_GAINS,
+            self._client,
         )
+
+    def step(self) -> None:
+        """Lets one physics step pass."""
+        _step_physics(self._client)
 
     def _iterate(self, iterations: int) -> None:
         """A part between two pads takes the solver many iterations; all else takes few."""
@@ -195,15 +213,15 @@ class World:
 
     def truth(self) -> Truth:
         """Reads the true state."""
-        states = self._joint_states(self.arm, _JOINTS)
-        positions, speeds, _, torques = zip(*states, strict=True)
-        position, (x, y, z, w) = self._base_pose(self.part)
-        velocity, _ = self._base_velocity(self.part)
-        dq = np.array(speeds[:7])
+        client = self._client
+        positions, speeds, _, torques = zip(*_joint_states(self.arm, _JOINTS, client), strict=True)
+        joints = np.array(positions[:7] + speeds[:7] + torques[:7])
+        if self._stiff:
+            joints[14:] += friction_torque(self._faults, joints[7:14])
+        position, (x, y, z, w) = _base_pose(self.part, client)
+        velocity, _ = _base_velocity(self.part, client)
         return Truth(
-            q=np.array(positions[:7]),
-            dq=dq,
-            tau=np.array(torques[:7]) + (friction_torque(self._faults, dq) if self._stiff else 0.0),
+            joints=joints,
             gripper_width=positions[7] + positions[8],
             gripper_effort=max(0.0, min(-torques[7], -torques[8])),
             part_position=np.array(position),
@@ -248,19 +266,24 @@ class World:
 
     def position(self, body: int) -> Array:
         """Centre of a part, [3] m."""
-        return np.array(self._base_pose(body)[0])
+        return np.array(_base_pose(body, self._client)[0])
 
     def penetration(self) -> float:
         """How deep hand and part overlap, m."""
-        return max((-contact[8] for contact in self._contacts(self.arm, self.part)), default=0.0)
+        return max((-contact[8] for contact in self._hand_contacts()), default=0.0)
+
+    def _hand_contacts(self) -> tuple[Any, ...]:
+        """Contacts of hand and part, as Bullet tells them."""
+        found: tuple[Any, ...] = _contacts(self.arm, self.part, _ANY_LINK, _ANY_LINK, self._client)
+        return found
 
     def _watch_impact(self) -> None:
-        for contact in self._contacts(self.arm, self.part):
+        for contact in self._hand_contacts():
             self.impact = max(self.impact, abs(contact[7][2]) * contact[9])
 
     def _part_force(self) -> float:
         forces: dict[int, float] = {}
-        for contact in self._contacts(self.arm, self.part):
+        for contact in self._hand_contacts():
             forces[contact[3]] = forces.get(contact[3], 0.0) + contact[9]
         return max(forces.values(), default=0.0)
 
@@ -280,7 +303,7 @@ class World:
 
     def _add_fixture(self, half: list[float], centre: list[float], turn: list[float], colour: list[float]) -> None:
         shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
-        body = self.client.createMultiBody(0, shape, basePosition=centre, baseOrientation=turn)
+        body = self.client.createMultiBody(0, shape, -1, centre, turn, useMaximalCoordinates=True)
         self.client.changeDynamics(body, -1, lateralFriction=self._table_friction)
         self.client.changeVisualShape(body, -1, rgbaColor=colour)
 
