@@ -9,6 +9,7 @@ import numpy as np
 from robocell_controller.contract import Array
 from robocell_controller.estimator import is_holding, nearest_branch
 from robocell_controller.record import record
+from robocell_controller.stations import Point
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import RewardConfig, TaskConfig
 from robocell_envs.world import Truth
@@ -74,7 +75,7 @@ def place_position(scenario: Scenario) -> Array:
 def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
     """Measures of the true state; ``tcp_position`` [3] m."""
     part = scenario.part
-    half, support = part.height / 2, scenario.support(truth.part_position)
+    half = part.height / 2
     yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw, part.symmetry) - scenario.slot_yaw
     position, tcp, slot = truth.part_position.tolist(), tcp_position.tolist(), scenario.slot_position.tolist()
     return Measures(
@@ -84,19 +85,19 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
         tilt=truth.part_tilt,
         speed=truth.part_speed,
         held=is_holding(truth.gripper_effort, truth.gripper_width, part.width),
-        raised=position[2] - half > support + _RAISED,
+        raised=position[2] - half > scenario.support(position) + _RAISED,
         clear=tcp[2] - position[2] - half,
         off_table=position[2] < _FALLEN,
         impact=truth.impact,
         crushed=truth.part_force > part.crush_force,
-        missed=_missed(scenario, truth),
+        missed=_missed(scenario, truth, position),
         binned=_binned(scenario, truth),
     )
 
 
-def _missed(scenario: Scenario, truth: Truth) -> bool:
+def _missed(scenario: Scenario, truth: Truth, position: Point) -> bool:
     """A part that no hand has touched has come to the end of its belt."""
-    belt, position = scenario.belt, truth.part_position
+    belt = scenario.belt
     if belt is None or truth.part_force > 0.0:
         return False
     if not belt.config.carries(position, scenario.part.height):
