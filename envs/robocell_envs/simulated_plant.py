@@ -19,6 +19,7 @@ from robocell_envs.sensors import Sensor
 from robocell_envs.tasks import pick_place as task
 from robocell_envs.world import Truth, World
 
+_NEAR = 0.25  # m from TCP to part: farther away the open hand, 0.1 m wide, does not reach it within a policy period
 _SENSORS = ("joints", "gripper", "tracker", "belt")
 
 
@@ -220,7 +221,9 @@ class SimulatedPlant:
             sensor.stuck, sensor.silent = name in faults.stuck_sensors, name in faults.silent_sensors
 
     def _measure(self) -> task.Measures:
-        return task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
+        now = task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
+        self.world.expect_hand(now.reach < _NEAR or self.flow is not None)
+        return now
 
 
 def _offset(faults: Faults) -> Array | None:

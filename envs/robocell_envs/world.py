@@ -44,6 +44,9 @@ _joint_states, _contacts = pybullet.getJointStates, pybullet.getContactPoints
 _base_pose, _base_velocity = pybullet.getBasePositionAndOrientation, pybullet.getBaseVelocity
 
 
+Targets = list[tuple[list[list[float]], list[float]]]  # of each tick: positions at its physics steps, and speeds
+
+
 @record(frozen=True, slots=True)
 class Truth:
     """The true state of the world. Frame ``base``, SI units.
@@ -145,6 +148,9 @@ class World:
         self.belt = Belt(client, scenario.belt) if scenario.belt else None
         if self.belt:
             self.belt.carry(self.part, scenario.part)
+        if self.belt is None:
+            self.rest(self.part)
+        self.near, self._resting = False, self.belt is None
         self.impact = 0.0
         self._faults, self._stiff = SOUND, False
         self._torque = self._robot.limits.torque.tolist()
@@ -174,16 +180,25 @@ class World:
                 if self.belt:
                     self.belt.drive(self._time_step)
                 self.step()
-            if gripper >= 0.0:
+            if gripper >= 0.0 and self.near:
                 self._watch_impact()
+
+    def expect_hand(self, near: bool) -> None:
+        """Says whether the hand may touch the part before it is said again: as long as not, the part may sleep.
+
+        Nobody looks for contacts meanwhile, and a hand that closes takes no more solver iterations than an open one.
+        """
+        self.near = near
+        if near and self._resting:
+            self._stay_awake(self.part)
 
     def prepare(self, gripper: float) -> None:
         """Sets the solver to what the command ``gripper`` asks of it."""
-        iterations = self._iterations.gripping if gripper < 0.0 else self._iterations.open
+        iterations = self._iterations.gripping if gripper < 0.0 and self.near else self._iterations.open
         if iterations != self._iterating:
             self._iterate(iterations)
 
-    def joint_targets(self, q: Array, dq: Array) -> list[tuple[list[list[float]], list[float]]]:
+    def joint_targets(self, q: Array, dq: Array) -> Targets:
         """For each row of the setpoints, see :meth:`follow`: targets of its physics steps (rad), and their speed."""
         targets = (q[:, None] - self._remaining * dq[:, None]).tolist()
         return list(zip(targets, dq.tolist(), strict=True))
@@ -228,7 +243,7 @@ class World:
             part_yaw=math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
             part_tilt=math.acos(min(1.0, max(-1.0, 1 - 2 * (x * x + y * y)))),
             part_speed=math.hypot(*velocity),
-            part_force=self._part_force(),
+            part_force=self._part_force() if self.near else 0.0,
             impact=self.impact,
             belt_travel=self.belt.travel if self.belt else 0.0,
         )
@@ -244,7 +259,7 @@ class World:
 
     def turn_to(self, body: int) -> None:
         """From now on this part is the one that is picked and measured; it stays awake."""
-        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_DISABLE_SLEEPING)
+        self._stay_awake(body)
         self.part = body
         self.impact = 0.0
 
@@ -257,6 +272,10 @@ class World:
         """Lets a part sleep that lies still: it costs nothing until something that moves touches it."""
         states = pybullet.ACTIVATION_STATE_ENABLE_SLEEPING | pybullet.ACTIVATION_STATE_SLEEP
         self.client.changeDynamics(body, -1, activationState=states)
+
+    def _stay_awake(self, body: int) -> None:
+        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_DISABLE_SLEEPING)
+        self._resting = False
 
     def leave(self, body: int) -> None:
         """A part is taken out of the cell."""
