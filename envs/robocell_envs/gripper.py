@@ -10,7 +10,7 @@ _GRIP_SPEED = 2.0  # m/s, see Gripper
 _COUPLING_FORCE = 300.0  # N, which the coupling of the fingers bears
 _WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
 _STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
-_COLLIDES = (1, -1)  # Bullet's own group and mask of a moving link: with everything
+COLLIDES = (4, ~4)  # group of the arm's links, and mask of the groups that they may touch: all but their own
 _FREE, _CLOSING, _GRIPPING = range(3)
 _LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
 _HOLD_GAIN = 0.4  # share of the position error corrected in one physics step
@@ -56,7 +56,7 @@ class Gripper:
             friction = pad_friction_share * self._config.pad_friction
             self._client.changeDynamics(self._arm, joint, lateralFriction=friction)
             # An anchored contact keeps its friction for as long as it holds; this makes the contacts anew.
-            self._client.setCollisionFilterGroupMask(self._arm, joint, *_COLLIDES)
+            self._client.setCollisionFilterGroupMask(self._arm, joint, *COLLIDES)
 
     def _close(self, force: float) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
