@@ -7,13 +7,13 @@ are the belt's law, what watches impacts, sensors, task, observation, and resets
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 
-from robocell_controller.contract import Segment
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.world import Targets
 
 Floor = Callable[[], None]
 
@@ -28,36 +28,38 @@ def floors(env: PickPlaceEnv, steps: int) -> dict[str, Floor]:
 
 def _at_rest(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
     world, rates, q = env.plant.world, env.cell.rates, env.plant.truth.q
-    step = world.client.stepSimulation
 
     def play() -> None:
         start()
         world.follow(q[None], np.zeros((1, q.size)), 1.0)
         for _ in range(steps * rates.physics_hz // rates.policy_hz):
-            step()
+            world.step()
 
     return play
 
 
 def _replayed(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
     world = env.plant.world
-    periods = [(segment.gripper, world.joint_targets(segment.q, segment.dq)) for segment in _recorded(env, steps)]
-    step = world.client.stepSimulation
+    periods = list(_recorded(env, steps))
 
     def play() -> None:
         start()
-        for gripper, ticks in periods:
+        for near, gripper, ticks in periods:
+            world.expect_hand(near)
             world.prepare(gripper)
             world.gripper.drive(gripper)
             for positions, speeds in ticks:
                 for position in positions:
                     world.drive_arm(position, speeds)
-                    step()
+                    world.step()
 
     return play
 
 
-def _recorded(env: PickPlaceEnv, steps: int) -> list[Segment]:
-    """The segments of random actions; they do not depend on what happens to the part."""
-    actions = np.random.default_rng(0)
-    return [env.path.command(actions.uniform(-1.0, 1.0, env.action_space.shape)).segment for _ in range(steps)]
+def _recorded(env: PickPlaceEnv, steps: int) -> Iterator[tuple[bool, float, Targets]]:
+    """Periods of random actions: whether the hand was near the part, its command, and the arm's targets."""
+    actions, plant = np.random.default_rng(0), env.plant
+    for _ in range(steps):
+        segment = env.path.command(actions.uniform(-1.0, 1.0, env.action_space.shape)).segment
+        yield plant.world.near, segment.gripper, plant.world.joint_targets(segment.q, segment.dq)
+        plant.play(segment)

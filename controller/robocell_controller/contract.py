@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from robocell_controller.record import record
+
 Array = npt.NDArray[np.float64]
 
 JOINTS = 7
@@ -35,7 +37,7 @@ class PartInfo:
     crush_force: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CellState:
     """What the sensors say at one instant.
 
@@ -74,7 +76,7 @@ class CellState:
     obstacle_height: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class JointCommand:
     """What the drives are told for one controller tick.
 
@@ -90,7 +92,7 @@ class JointCommand:
     gripper: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Setpoint:
     """Where the joints were last told to be: position [7] rad, velocity [7] rad/s, acceleration [7] rad/s²."""
 
@@ -99,7 +101,7 @@ class Setpoint:
     ddq: Array
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Segment:
     """The setpoints of one policy period.
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
 from robocell_controller.contract import Array, CellState, PartInfo, Setpoint
 from robocell_controller.kinematics import Kinematics, TcpPose
+from robocell_controller.record import record
 from robocell_controller.stations import BeltConfig
 
 HOLDING_EFFORT = 4.0  # N between the pads from which something is in the hand,
@@ -21,7 +21,7 @@ _AT_REST = np.zeros(3)
 _HISTORY = 16  # TCP poses remembered, policy periods; bounds the tracker delay that can be compensated
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class View:
     """The cell as a program sees it. Frame ``base``, SI units.
 
@@ -102,9 +102,10 @@ class Estimator:
         """
         if state.cycle != self._cycle:
             self._cycle, self._part_yaw = state.cycle, 0.0
-        part = state.part
+        part, place = state.part, state.slot_position.copy()
+        place[2] += part.height / 2
         tcp, jacobian = self._kinematics.pose_and_jacobian(state.q)
-        tcp_velocity = jacobian[:3] @ setpoint.dq
+        tcp_velocity = jacobian.dot(setpoint.dq)[:3]
         gripper_speed, belt_speed = self._speeds(state)
         self._history.append(_Moment(state.time, tcp, state.gripper_width, state.belt_travel))
         holding = is_holding(state.gripper_effort, state.gripper_width, part.width)
@@ -117,7 +118,7 @@ class Estimator:
             part_yaw=yaw,
             part_velocity=velocity,
             part=part,
-            place_position=state.slot_position + np.array([0.0, 0.0, part.height / 2]),
+            place_position=place,
             place_yaw=nearest_branch(state.slot_yaw, 0.0, part.symmetry),
             gripper_width=state.gripper_width,
             gripper_speed=gripper_speed,
@@ -145,7 +146,7 @@ class Estimator:
             position = position + tcp.position - then.position
             yaw = yaw + tcp.yaw - then.yaw
             velocity = carried
-        elif self._belt and self._belt.carries(position, state.part.height):
+        elif self._belt and self._belt.carries(position.tolist(), state.part.height):
             then_travel = self._moment(state.time - state.part_age).belt_travel
             position = position + (state.belt_travel - then_travel) * self._belt.direction
             velocity = belt_speed * self._belt.direction
@@ -153,7 +154,13 @@ class Estimator:
         return position, self._part_yaw, velocity
 
     def _moment(self, time: float) -> _Moment:
-        return min(self._history, key=lambda moment: abs(moment.time - time))
+        """The view taken nearest to ``time`` s; as a rule one of the last."""
+        nearest = self._history[-1]
+        for moment in reversed(self._history):
+            if abs(moment.time - time) > abs(nearest.time - time):
+                break
+            nearest = moment
+        return nearest
 
     def _speeds(self, state: CellState) -> tuple[float, float]:
         """Rate of the gripper's width and speed of the belt since the last view, m/s."""
@@ -164,7 +171,7 @@ class Estimator:
         return (state.gripper_width - before.gripper_width) / passed, (state.belt_travel - before.belt_travel) / passed
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Moment:
     """What is remembered of one view."""
 

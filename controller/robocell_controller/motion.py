@@ -7,6 +7,7 @@ Joint velocities ramp to the wanted ones with all joints in step, so the directi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Annotated
 
@@ -82,7 +83,9 @@ class Motion:
     def __init__(self, robot: RobotConfig, config: MotionConfig, rates: RatesConfig) -> None:
         """Takes the limits from the robot's data sheet and the meaning of an action from ``config``."""
         self.kinematics = Kinematics(robot)
-        self._config = config
+        self._speed, self._yaw_rate = config.tcp_speed_m_s, config.yaw_rate_rad_s
+        self._upright, self._posture = config.upright_gain_per_s, config.posture_gain_per_s
+        self._braking = config.workspace_braking_m_s2
         limits = robot.limits
         acceleration = _ACCELERATION_SHARE * limits.acceleration
         self._acceleration = acceleration
@@ -95,10 +98,10 @@ class Motion:
         self._weights = _weights(rates)
         self._known = np.empty((3, JOINTS))
 
-    def plan(self, setpoint: Setpoint, action: Array) -> Segment:
+    def plan(self, setpoint: Setpoint, action: Sequence[float]) -> Segment:
         """Segment for one action [5] in [-1, 1], starting at ``setpoint``."""
         pose, jacobian = self.kinematics.pose_and_jacobian(setpoint.q)
-        twist = self._twist(pose, jacobian[:3] @ setpoint.dq, action)
+        twist = self._twist(pose, jacobian.dot(setpoint.dq), action)
         wanted = self.kinematics.solve(jacobian, twist, self._towards_rest(setpoint.q))
         return self._ramped(setpoint, wanted, gripper_command(float(action[4])))
 
@@ -117,41 +120,41 @@ class Motion:
         n, known, weights = len(self._weights) // 2, self._known, self._weights
         change = wanted * self._share_within_limits(setpoint.q, wanted) - setpoint.dq
         known[0], known[1], known[2] = setpoint.q, setpoint.dq, change
-        ramp = max(self._tick, float((np.abs(change) / self._acceleration).max()))
+        ramp = max(self._tick, *(np.abs(change) / self._acceleration).tolist())
         shares = [min(self._tick * k / ramp, 1.0) for k in range(1, n + 1)]
         weights[:, 2] = [self._tick * total for total in accumulate(shares)] + shares
-        setpoints = weights @ known
+        setpoints = weights.dot(known)
         return Segment(setpoints[:n], setpoints[n:], gripper)
 
-    def _twist(self, pose: TcpPose, present: Array, action: Array) -> Array:
-        wanted = action[:3].tolist()
-        scale = self._config.tcp_speed_m_s / max(1.0, math.hypot(*wanted))
-        x, y = pose.rotation[0, 2], pose.rotation[1, 2]  # tilt: TCP z axis × straight down = (-y, x, 0)
-        gain = self._config.upright_gain_per_s
-        rotation = (-gain * y, gain * x, self._config.yaw_rate_rad_s * action[3])
-        axes = zip(wanted, pose.position.tolist(), present.tolist(), self._walls, strict=True)
-        return np.array([*(self._along(scale * speed, *axis) for speed, *axis in axes), *rotation])
+    def _twist(self, pose: TcpPose, present: Array, action: Sequence[float]) -> Array:
+        """TCP velocity [6] that an action asks for; ``present`` is that of now, at least [3] m/s."""
+        scale = self._speed / max(1.0, math.hypot(action[0], action[1], action[2]))
+        half = 0.5 * self._period
+        axes = zip(action, pose.position.tolist(), present.tolist(), self._walls, strict=False)
+        linear = [
+            max(
+                min(scale * share, self._speed_limit(upper - position - half * speed)),
+                -self._speed_limit(position + half * speed - lower),
+            )
+            for share, position, speed, (lower, upper) in axes
+        ]
+        x, y = pose.rotation.item(0, 2), pose.rotation.item(1, 2)  # tilt: TCP z axis × straight down = (-y, x, 0)
+        return np.array([*linear, -self._upright * y, self._upright * x, self._yaw_rate * action[3]])
 
-    def _along(self, wanted: float, position: float, present: float, walls: tuple[float, float]) -> float:
-        """The wanted speed on one axis, m/s, as far as the walls at both ends allow."""
-        lower, upper = walls
-        wanted = min(wanted, self._speed_limit(upper - position, present))
-        return max(wanted, -self._speed_limit(position - lower, -present))
+    def _speed_limit(self, room: float) -> float:
+        """Speed towards a wall, m/s, from which the TCP stops before it.
 
-    def _speed_limit(self, distance: float, present: float) -> float:
-        """Speed towards a wall, m/s, from which the TCP stops within ``distance`` m.
-
-        While the joints ramp from the ``present`` speed (m/s) to the new one v, half a period of each passes; the
-        rest of the way must hold v²/2a. Outside the box the TCP must come back.
+        While the joints ramp from the present speed to the new one v, half a period of each passes. ``room`` m is left
+        of the distance when the first half has; it must hold the other and v²/2a. Outside the box the TCP must come
+        back.
         """
-        braking, half = self._config.workspace_braking_m_s2, 0.5 * self._period
-        room = distance - half * present
         if room < 0.0:
             return room / self._period
+        braking, half = self._braking, 0.5 * self._period
         return braking * (math.sqrt(half * half + 2.0 * room / braking) - half)
 
     def _towards_rest(self, q: Array) -> Array:
-        return self._config.posture_gain_per_s * (self._rest - q)
+        return self._posture * (self._rest - q)
 
     def _share_within_limits(self, q: Array, dq: Array) -> float:
         """Share of ``dq`` at which each joint keeps to its speed and can stop before its limit.

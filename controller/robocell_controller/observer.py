@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from robocell_controller.contract import Array
 from robocell_controller.estimator import View
 from robocell_controller.motion import MotionConfig
 
@@ -64,7 +63,8 @@ FEATURES: tuple[Feature, ...] = (
 OBSERVATION_SIZE = len(FEATURES)
 BOUNDS = np.array([feature.clip for feature in FEATURES], dtype=np.float32)
 _SCALES = np.array([feature.scale for feature in FEATURES])
-_CLIPS = np.array([feature.clip for feature in FEATURES])
+_HIGHEST = np.array([feature.clip for feature in FEATURES])
+_LOWEST = -_HIGHEST
 
 
 class Observer:
@@ -72,22 +72,25 @@ class Observer:
 
     def __init__(self, motion: MotionConfig) -> None:
         """Takes the centre of the work area from the motion config."""
-        self._centre = (np.array(motion.workspace_lower_m) + np.array(motion.workspace_upper_m)) / 2
+        walls = zip(motion.workspace_lower_m, motion.workspace_upper_m, strict=True)
+        self._centre = [(lower + upper) / 2 for lower, upper in walls]
 
     def vector(self, view: View) -> npt.NDArray[np.float32]:
         """Observation, shape [OBSERVATION_SIZE], float32, within ±``BOUNDS``."""
-        values = np.array(self._values(view)) / _SCALES
-        vector: npt.NDArray[np.float32] = np.minimum(np.maximum(values, -_CLIPS), _CLIPS).astype(np.float32)
+        values = np.array(self._values(view))
+        values /= _SCALES
+        vector: npt.NDArray[np.float32] = np.minimum(np.maximum(values, _LOWEST), _HIGHEST).astype(np.float32)
         return vector
 
     def _values(self, view: View) -> list[float]:
-        part_from_tcp = (view.part_position - view.tcp_position).tolist()
-        place_from_part = (view.place_position - view.part_position).tolist()
+        """The quantities. Numbers one by one: for vectors of three that is faster than array operations."""
+        tcp, part, place = view.tcp_position.tolist(), view.part_position.tolist(), view.place_position.tolist()
+        part_from_tcp, place_from_part = _difference(part, tcp), _difference(place, part)
         width = view.part.width
         velocity_x, velocity_y, _ = view.part_velocity.tolist()
         return [
-            *_listed(view.tcp_position - self._centre),
-            *_listed(view.tcp_velocity),
+            *_difference(tcp, self._centre),
+            *view.tcp_velocity.tolist(),
             *part_from_tcp,
             *part_from_tcp,
             *place_from_part,
@@ -110,5 +113,5 @@ class Observer:
         ]
 
 
-def _listed(values: Array) -> list[float]:
-    return [float(value) for value in values]
+def _difference(to: list[float], start: list[float]) -> tuple[float, float, float]:
+    return to[0] - start[0], to[1] - start[1], to[2] - start[2]

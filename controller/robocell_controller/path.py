@@ -7,6 +7,7 @@ The simulated environment is this path around a simulated plant; the controller 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -65,12 +66,13 @@ class ControlPath:
         self.gripper_command = verdict.segment.gripper
         return verdict
 
-    def _stop(self) -> Array:
-        return np.array([0.0, 0.0, 0.0, 0.0, gripper_action(self.gripper_command)])
+    def _stop(self) -> list[float]:
+        return [0.0, 0.0, 0.0, 0.0, gripper_action(self.gripper_command)]
 
 
-def _sane(action: npt.NDArray[np.floating]) -> Array | None:
+def _sane(action: npt.NDArray[np.floating]) -> list[float] | None:
     values = np.asarray(action, dtype=np.float64)
-    if values.shape != (ACTION_SIZE,) or not np.isfinite(values).all():
+    if values.shape != (ACTION_SIZE,):
         return None
-    return np.clip(values, -1.0, 1.0)
+    numbers: list[float] = values.tolist()
+    return [min(max(number, -1.0), 1.0) for number in numbers] if all(map(math.isfinite, numbers)) else None

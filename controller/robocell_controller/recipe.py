@@ -16,7 +16,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.kinematics import Kinematics
 from robocell_controller.motion import MotionConfig
 from robocell_controller.robot import Positive, RobotConfig
-from robocell_controller.stations import BeltConfig
+from robocell_controller.stations import BeltConfig, Point
 
 _REST_HEIGHT = 0.03  # m over a place's floor, where the TCP is to be while it sets a part down
 Count = Annotated[int, Gt(0)]
@@ -49,9 +49,9 @@ class PatternConfig(Config):
         cos, sin = math.cos(self.yaw_rad), math.sin(self.yaw_rad)
         return self.centre_m[0] + cos * ahead - sin * aside, self.centre_m[1] + sin * ahead + cos * aside
 
-    def covers(self, position: Array) -> bool:
+    def covers(self, position: Point) -> bool:
         """Whether a position [3] m is over the station."""
-        x, y = float(position[0]) - self.centre_m[0], float(position[1]) - self.centre_m[1]
+        x, y = position[0] - self.centre_m[0], position[1] - self.centre_m[1]
         cos, sin = math.cos(self.yaw_rad), math.sin(self.yaw_rad)
         return abs(cos * x + sin * y) < self.size[0] / 2 and abs(cos * y - sin * x) < self.size[1] / 2
 

@@ -7,18 +7,18 @@ position limits with the data sheet's deceleration, so the braking segment alway
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from robocell_controller.contract import JOINTS, Array, Segment, Setpoint
 from robocell_controller.motion import RatesConfig
+from robocell_controller.record import record
 from robocell_controller.robot import JointLimits
 
 _ROUNDING = 1e-9  # relative; float64 rounding of sums of a few terms
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """What is really sent, where that leaves the joints, and why it differs from what was asked ('' if not)."""
 
@@ -55,9 +55,8 @@ class SafetyKernel:
         known[0], known[1], known[2], known[3 : 3 + n], known[3 + n :] = (
             setpoint.q, setpoint.dq, setpoint.ddq, segment.q, segment.dq,
         )  # fmt: skip
-        with np.errstate(all="ignore"):  # a hostile segment may overflow: the result then fails the checks
-            values = self._matrix @ known
-            reason = self._violation(segment, values)
+        values = self._matrix.dot(known)  # a hostile segment may overflow, without a warning: it fails the checks
+        reason = self._violation(segment, values)
         if not reason:
             return Verdict(segment, Setpoint(values[0], values[1], values[2]), "")
         stop = self.brake(setpoint, segment.gripper if math.isfinite(segment.gripper) else 0.0)
@@ -75,10 +74,10 @@ class SafetyKernel:
         if not math.isfinite(segment.gripper):
             return "not finite"
         checked = values[3:]
-        if not ((checked <= self._highest).all() and (checked >= self._lowest).all()):
+        within = (checked <= self._highest) & (checked >= self._lowest)
+        if np.count_nonzero(within) < within.size:
             if not (np.isfinite(segment.q).all() and np.isfinite(segment.dq).all()):
                 return "not finite"
-            within = (checked <= self._highest) & (checked >= self._lowest)
             return _KINDS[int(np.flatnonzero(~within.all(axis=1))[0]) // self._ticks]
         return "" if self._can_stop(values[0].tolist(), values[1].tolist()) else "joint position"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from robocell_controller.config import Config
 from robocell_controller.contract import Array
 from robocell_controller.robot import Positive
 
+Point = Array | Sequence[float]
 _LYING = 0.01  # m, greatest height error of a part that lies on the belt
 
 
@@ -27,19 +29,23 @@ class BeltConfig(Config):
     @cached_property
     def direction(self) -> Array:
         """Unit vector of the belt's motion, [3]."""
-        return np.array([math.cos(self.direction_rad), math.sin(self.direction_rad), 0.0])
+        return np.array([*self._along, 0.0])
 
-    def coordinates(self, position: Array) -> tuple[float, float]:
+    @cached_property
+    def _along(self) -> tuple[float, float]:
+        return math.cos(self.direction_rad), math.sin(self.direction_rad)
+
+    def coordinates(self, position: Point) -> tuple[float, float]:
         """Along the belt and across it, from its centre, m, of a position [3] m."""
-        x, y = float(position[0]) - self.centre_m[0], float(position[1]) - self.centre_m[1]
-        along_x, along_y, _ = self.direction.tolist()
+        x, y = position[0] - self.centre_m[0], position[1] - self.centre_m[1]
+        along_x, along_y = self._along
         return x * along_x + y * along_y, y * along_x - x * along_y
 
-    def spans(self, position: Array) -> bool:
+    def spans(self, position: Point) -> bool:
         """Whether the belt lies under a position [3] m."""
         along, across = self.coordinates(position)
         return abs(along) < self.length_m / 2 and abs(across) < self.width_m / 2
 
-    def carries(self, position: Array, height: float) -> bool:
+    def carries(self, position: Point, height: float) -> bool:
         """Whether a part of ``height`` m with its centre at ``position`` [3] m lies on the belt."""
         return abs(position[2] - self.centre_m[2] - height / 2) < _LYING and self.spans(position)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 
-from robocell_envs.bullet import BulletClient, pybullet
+from robocell_envs.bullet import BulletClient, number, pybullet
 from robocell_envs.parts import Part
 from robocell_envs.scenario import BeltRun
 
 _THICKNESS = 0.03  # m
 _COLOUR = [0.22, 0.23, 0.25, 1.0]
+_BASE = -1  # a body's only link
 _STILL = 1e-3  # rad/s
 _SPIN_RADIUS = 0.35  # of the part's width: where its friction acts against turning; 0.38 for a uniform square
 
@@ -24,13 +25,14 @@ class Belt:
 
     def __init__(self, client: BulletClient, run: BeltRun) -> None:
         """Adds the belt to a world that is being built; nothing is on it yet."""
-        self._client = client
+        self._client = number(client)
         config = run.config
         x, y, top = config.centre_m
         half = [config.length_m / 2, config.width_m / 2, _THICKNESS / 2]
         shape = client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
         turn = pybullet.getQuaternionFromEuler([0.0, 0.0, config.direction_rad])
-        self.body: int = client.createMultiBody(0, shape, -1, [x, y, top - _THICKNESS / 2], turn)
+        place = [x, y, top - _THICKNESS / 2]
+        self.body: int = client.createMultiBody(0, shape, -1, place, turn, useMaximalCoordinates=True)
         client.changeDynamics(self.body, -1, lateralFriction=0.0)
         client.changeVisualShape(self.body, -1, rgbaColor=_COLOUR)
         self._along = (math.cos(config.direction_rad), math.sin(config.direction_rad))
@@ -56,18 +58,20 @@ class Belt:
 
     def _push(self, body: int, part: Part, time_step: float) -> None:
         client = self._client
-        normal_force = sum(contact[9] for contact in client.getContactPoints(self.body, body))
+        contacts = pybullet.getContactPoints(self.body, body, _BASE, _BASE, client)
+        normal_force = sum([contact[9] for contact in contacts])
         if normal_force <= 0.0:
             return
-        (vx, vy, _), (_, _, spin) = client.getBaseVelocity(body)
+        (vx, vy, _), (_, _, spin) = pybullet.getBaseVelocity(body, client)
         speed = self.speed * self.speed_share
         slip_x, slip_y = speed * self._along[0] - vx, speed * self._along[1] - vy
         slip, most = math.hypot(slip_x, slip_y), self._friction * self.friction_share * normal_force
-        position, _ = client.getBasePositionAndOrientation(body)
+        position, _ = pybullet.getBasePositionAndOrientation(body, client)
         if slip > 0.0:
             push = min(most, part.mass * slip / time_step) / slip
-            client.applyExternalForce(body, -1, [push * slip_x, push * slip_y, 0.0], position, pybullet.WORLD_FRAME)
+            force = [push * slip_x, push * slip_y, 0.0]
+            pybullet.applyExternalForce(body, _BASE, force, position, pybullet.WORLD_FRAME, client)
         if abs(spin) > _STILL:
             inertia = part.mass * part.width**2 / 6
             torque = math.copysign(min(most * _SPIN_RADIUS * part.width, inertia * abs(spin) / time_step), -spin)
-            client.applyExternalTorque(body, -1, [0.0, 0.0, torque], pybullet.WORLD_FRAME)
+            pybullet.applyExternalTorque(body, _BASE, [0.0, 0.0, torque], pybullet.WORLD_FRAME, client)

@@ -37,4 +37,13 @@ def connect() -> BulletClient:
         return BulletClient(pybullet.DIRECT)
 
 
-__all__ = ["BulletClient", "connect", "pybullet", "quiet"]
+def number(client: BulletClient) -> int:
+    """The client's number, last argument of all of ``pybullet``'s functions.
+
+    What is called in each step goes there directly, all arguments in their order: the client looks a function up anew
+    at each call, and each argument that is given by name is looked for, which together cost more than a short call.
+    """
+    return int(client._client)
+
+
+__all__ = ["BulletClient", "connect", "number", "pybullet", "quiet"]

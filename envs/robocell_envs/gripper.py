@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from robocell_controller.robot import RobotConfig
-from robocell_envs.bullet import BulletClient, pybullet
+from robocell_envs.bullet import BulletClient, number, pybullet
 from robocell_envs.robot_description import FINGER_JOINTS
 
 _GRIP_SPEED = 2.0  # m/s, see Gripper
 _COUPLING_FORCE = 300.0  # N, which the coupling of the fingers bears
 _WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
 _STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
-_COLLIDES = (1, -1)  # Bullet's own group and mask of a moving link: with everything
+COLLIDES = (4, ~4)  # group of the arm's links, and mask of the groups that they may touch: all but their own
 _FREE, _CLOSING, _GRIPPING = range(3)
 _LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
 _HOLD_GAIN = 0.4  # share of the position error corrected in one physics step
@@ -27,7 +27,7 @@ class Gripper:
 
     def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
         self._client = client
-        self._joint_states = client.getJointStates
+        self._number = number(client)
         self._drive_joint = client.setJointMotorControl2
         self._arm = arm
         self._config = robot.gripper
@@ -56,11 +56,11 @@ class Gripper:
             friction = pad_friction_share * self._config.pad_friction
             self._client.changeDynamics(self._arm, joint, lateralFriction=friction)
             # An anchored contact keeps its friction for as long as it holds; this makes the contacts anew.
-            self._client.setCollisionFilterGroupMask(self._arm, joint, *_COLLIDES)
+            self._client.setCollisionFilterGroupMask(self._arm, joint, *COLLIDES)
 
     def _close(self, force: float) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
-        (left, left_speed, *_), (_, right_speed, *_) = self._joint_states(self._arm, FINGER_JOINTS)
+        (left, left_speed, *_), (_, right_speed, *_) = pybullet.getJointStates(self._arm, FINGER_JOINTS, self._number)
         state, speed = self._state, self._config.finger_speed_m_s
         if state == _GRIPPING and -right_speed > _LOST * speed:
             self._state = _CLOSING

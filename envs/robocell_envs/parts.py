@@ -51,7 +51,12 @@ class Part:
     @property
     def info(self) -> PartInfo:
         """What the recipe tells."""
-        return PartInfo(self.width - self.oversize, self.height, _KINDS[self.kind][0], self.told_crush_force)
+        return PartInfo(self.width - self.oversize, self.height, self.symmetry, self.told_crush_force)
+
+    @property
+    def symmetry(self) -> int:
+        """In how many yaws it looks the same, see ``PartInfo``."""
+        return _KINDS[self.kind][0]
 
 
 def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:

@@ -8,7 +8,7 @@ import numpy as np
 
 from robocell_controller.contract import Array
 from robocell_controller.recipe import BinConfig, RecipeConfig
-from robocell_controller.stations import BeltConfig
+from robocell_controller.stations import BeltConfig, Point
 from robocell_envs.faults import ALL_SOUND, Timeline, draw_timeline
 from robocell_envs.jobs import TRAY_HEIGHT, Job, Work, draw_jobs
 from robocell_envs.parts import Part, draw_part
@@ -64,7 +64,7 @@ class Scenario:
     jobs: tuple[Job, ...] = ()
     bin: BinConfig | None = None
 
-    def support(self, position: Array) -> float:
+    def support(self, position: Point) -> float:
         """Height of what lies under ``position`` [3] m, the tray's floor left aside, m; over its bin, of the drop."""
         if self.bin and self.bin.covers(position):
             return float(self.slot_position[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -29,7 +30,8 @@ class Sensor:
         self._period = 1.0 / config.rate_hz
         self._noise, bias = config.spreads()
         self._noisy = bool(self._noise.any())
-        self._bias = bias * stream.standard_normal(len(truth)) if bias.any() else bias
+        self._biased = bool(bias.any())
+        self._bias = bias * stream.standard_normal(len(truth)) if self._biased else bias
         self._next = time + self._period
         self._pending: deque[tuple[float, Array]] = deque()
         self._latest = (time - config.delay_s, truth + self._bias)
@@ -37,14 +39,13 @@ class Sensor:
         self.stuck = self.silent = False
 
     def sample(self, time: float, truth: Array) -> None:
-        """Takes a sample if one is due at ``time`` s; ``truth`` [n] is the value now."""
+        """Takes a sample if one is due at ``time`` s; ``truth`` [n] is the value now, which must not change later."""
         if time < self._next - _ROUNDING:
             return
-        while self._next < time + _ROUNDING:
-            self._next += self._period
-        value = truth + self._bias
+        self._next += self._period * math.ceil((time + _ROUNDING - self._next) / self._period)
+        value = truth + self._bias if self._biased else truth
         if self._noisy:
-            value += self._noise * self._stream.standard_normal(len(truth))
+            value = value + self._noise * self._stream.standard_normal(len(truth))
         if not self.stuck:
             self._taken = value
         lost = self._config.dropout and self._stream.random() < self._config.dropout

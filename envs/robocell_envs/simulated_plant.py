@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from robocell_controller.cell import CellConfig
-from robocell_controller.contract import Array, CellState, JointCommand, Segment
+from robocell_controller.contract import JOINTS, Array, CellState, JointCommand, Segment
 from robocell_controller.kinematics import Kinematics
 from robocell_envs.cell_checks import checked_simulation
 from robocell_envs.drives import Drives
+from robocell_envs.faults import Faults
 from robocell_envs.flow import Flow
 from robocell_envs.jobs import Work, recipe_work
 from robocell_envs.scenario import Scenario, draw, draw_recipe
@@ -18,6 +19,7 @@ from robocell_envs.sensors import Sensor
 from robocell_envs.tasks import pick_place as task
 from robocell_envs.world import Truth, World
 
+_NEAR = 0.25  # m from TCP to part: farther away the open hand, 0.1 m wide, does not reach it within a policy period
 _SENSORS = ("joints", "gripper", "tracker", "belt")
 
 
@@ -85,6 +87,7 @@ class SimulatedPlant:
         if job is None:
             return False
         self.scenario: Scenario = self.scenario.turned_to(job)
+        self._told = self.scenario.part.info
         self._cycle += 1
         self.record = CycleRecord(start=self.time)
         self.truth = self.world.truth()
@@ -109,22 +112,22 @@ class SimulatedPlant:
             self._sample(self.world.truth(), (self._joints, self._gripper))
         joints, _ = self._joints.read(time)
         belt_travel, _ = self._belt.read(time)
-        (width, effort), _ = self._gripper.read(time)
+        width, effort = self._gripper.read(time)[0].tolist()
         tracked, age = self._tracker.read(time)
         return CellState(
             time=time,
-            q=joints[:7],
-            dq=joints[7:14],
-            tau=joints[14:],
-            gripper_width=float(width),
-            gripper_effort=float(effort),
+            q=joints[:JOINTS],
+            dq=joints[JOINTS : 2 * JOINTS],
+            tau=joints[2 * JOINTS :],
+            gripper_width=width,
+            gripper_effort=effort,
             part_position=tracked[:3],
-            part_yaw=float(tracked[3]),
+            part_yaw=tracked.item(3),
             part_age=age,
-            part=scenario.part.info,
+            part=self._told,
             slot_position=scenario.slot_position,
             slot_yaw=scenario.slot_yaw,
-            belt_travel=float(belt_travel[0]),
+            belt_travel=belt_travel.item(),
             cycle=self._cycle,
             obstacle_height=self.flow.height if self.flow else 0.0,
         )
@@ -161,7 +164,7 @@ class SimulatedPlant:
         return self._ticks * self._tick
 
     def _begin(self, scenario: Scenario, q: Array, dq: Array, gripper_width: float) -> None:
-        self.scenario = scenario
+        self.scenario, self._told = scenario, scenario.part.info
         self._cycle += 1
         self.world.build(scenario, q, dq, gripper_width)
         self._drives.begin(scenario.faults)
@@ -174,7 +177,7 @@ class SimulatedPlant:
     def _start_sensors(self, seed: int) -> None:
         sensors = self.config.sensors
         streams = np.random.SeedSequence(seed).spawn(4)
-        offset = np.array(self._drives.faults.encoder_offset_rad)
+        offset = _offset(self._drives.faults)
         configs = (sensors.joints, sensors.gripper, sensors.tracker, sensors.belt)
         self._joints, self._gripper, self._tracker, self._belt = (
             Sensor(config, np.random.default_rng(stream), value, self.time)
@@ -202,7 +205,7 @@ class SimulatedPlant:
         record.lifted |= self.now.held and self.now.raised
         record.peak_force = max(record.peak_force, truth.part_force)
         record.impact = max(record.impact, truth.impact)
-        record.energy += float(np.abs(truth.tau * truth.dq).sum()) * self._tick * self._cell.rates.ticks
+        record.energy += float(np.abs(truth.tau).dot(np.abs(truth.dq))) * self._tick * self._cell.rates.ticks
 
     def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:
         if self._sensed is not self._drives.faults:
@@ -213,17 +216,28 @@ class SimulatedPlant:
     def _fail_sensors(self) -> None:
         """Lets the faults that are in force now act on the sensors."""
         self._sensed = faults = self._drives.faults
-        self._offset = np.array(faults.encoder_offset_rad)
+        self._offset = _offset(faults)
         for name, sensor in zip(_SENSORS, (self._joints, self._gripper, self._tracker, self._belt), strict=True):
             sensor.stuck, sensor.silent = name in faults.stuck_sensors, name in faults.silent_sensors
 
     def _measure(self) -> task.Measures:
-        return task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
+        now = task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
+        self.world.expect_hand(now.reach < _NEAR or self.flow is not None)
+        return now
 
 
-def _readings(truth: Truth, encoder_offset: Array) -> tuple[Array, Array, Array, Array]:
+def _offset(faults: Faults) -> Array | None:
+    return np.array(faults.encoder_offset_rad) if any(faults.encoder_offset_rad) else None
+
+
+def _readings(truth: Truth, encoder_offset: Array | None) -> tuple[Array, Array, Array, Array]:
+    """What joints, gripper, tracker and belt would read without error; ``encoder_offset`` [7] rad, None: none."""
+    joints = truth.joints
+    if encoder_offset is not None:
+        joints = joints.copy()
+        joints[:JOINTS] += encoder_offset
     return (
-        np.concatenate([truth.q + encoder_offset, truth.dq, truth.tau]),
+        joints,
         np.array([truth.gripper_width, truth.gripper_effort]),
         np.array([*truth.part_position.tolist(), truth.part_yaw]),
         np.array([truth.belt_travel]),

@@ -1,24 +1,26 @@
 """The simulated world: one Bullet client with the arm, a table, a tray slot and one part.
 
-A reset builds the world anew, about 2 ms without visual shapes: Bullet is bit-reproducible after
-``resetSimulation``, but not after moving bodies back or restoring a state with contacts (bullet3 #2442).
+A reset takes everything out but the arm, which goes to its start pose, and adds it anew, so that nothing is left of
+what has touched: that is bit-reproducible, as ``resetSimulation`` is, and takes a third of the time. Moving bodies back
+or restoring a state with contacts is not (bullet3 #2442).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from robocell_controller.contract import Array
+from robocell_controller.contract import JOINTS, Array
 from robocell_controller.motion import RatesConfig
+from robocell_controller.record import record
 from robocell_controller.robot import RobotConfig
 from robocell_envs.belt import Belt
-from robocell_envs.bullet import connect, pybullet, quiet
+from robocell_envs.bullet import connect, number, pybullet, quiet
 from robocell_envs.faults import SOUND, Faults, friction_torque
 from robocell_envs.fixtures import TRAY_COLOUR, station_fixtures
-from robocell_envs.gripper import Gripper
+from robocell_envs.gripper import COLLIDES, Gripper
 from robocell_envs.jobs import TRAY_HEIGHT
 from robocell_envs.parts import Part, collision_shape
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
@@ -33,18 +35,27 @@ _TABLE_CENTRE = [0.35, 0.0, -0.02]
 _TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _ROLLING = 0.001  # m, lever of rolling resistance: without it a disc wobbles on its rim for ever
-_POSITION_GAINS = [0.4] * 7  # share of the position error corrected in one physics step
+_POSITION_GAINS = [0.4] * JOINTS  # share of the position error corrected in one physics step
+_VELOCITY_GAINS = [1.0] * JOINTS  # the same of the velocity error
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
+_BUILDS = 100  # worlds between two that are built from nothing
+_ANY_LINK = -2  # in a question for contacts
+_POSITION_CONTROL: int = pybullet.POSITION_CONTROL
+_drive_joints, _step_physics = pybullet.setJointMotorControlArray, pybullet.stepSimulation
+_reset_joint = pybullet.resetJointState
+_joint_states, _contacts = pybullet.getJointStates, pybullet.getContactPoints
+_base_pose, _base_velocity = pybullet.getBasePositionAndOrientation, pybullet.getBaseVelocity
 
 
-@dataclass(frozen=True, slots=True)
+Targets = list[tuple[list[list[float]], list[float]]]  # of each tick: positions at its physics steps, and speeds
+
+
+@record(frozen=True, slots=True)
 class Truth:
     """The true state of the world. Frame ``base``, SI units.
 
     Attributes:
-        q: [7] rad.
-        dq: [7] rad/s.
-        tau: [7] N·m, torque of the drives, which overcomes the joints' friction too.
+        joints: [21], positions, velocities and torques as below.
         gripper_width: m.
         gripper_effort: N, force that both finger drives bear.
         part_position: [3] m, centre.
@@ -56,9 +67,7 @@ class Truth:
         belt_travel: m, that the belt's drum has gone since the world was built.
     """
 
-    q: Array
-    dq: Array
-    tau: Array
+    joints: Array
     gripper_width: float
     gripper_effort: float
     part_position: Array
@@ -68,6 +77,21 @@ class Truth:
     part_force: float
     impact: float
     belt_travel: float
+
+    @property
+    def q(self) -> Array:
+        """[7] rad."""
+        return self.joints[:JOINTS]
+
+    @property
+    def dq(self) -> Array:
+        """[7] rad/s."""
+        return self.joints[JOINTS : 2 * JOINTS]
+
+    @property
+    def tau(self) -> Array:
+        """[7] N·m, torque of the drives, which overcomes the joints' friction too."""
+        return self.joints[2 * JOINTS :]
 
 
 class World:
@@ -84,13 +108,8 @@ class World:
     ) -> None:
         """Starts an empty client; :meth:`build` fills it."""
         self.client = connect_window() if window else connect()
-        # Bound once: the client looks every function up anew at each call, which costs as much as a short call itself.
-        self._drive_joints = self.client.setJointMotorControlArray
-        self._step_physics = self.client.stepSimulation
-        self._joint_states = self.client.getJointStates
-        self._base_pose = self.client.getBasePositionAndOrientation
-        self._base_velocity = self.client.getBaseVelocity
-        self._contacts = self.client.getContactPoints
+        self._client = number(self.client)
+        self._builds = 0
         self._urdf = str(urdf_file(robot.model_dump_json(), visual))
         self._robot = robot
         self._rates = rates
@@ -116,28 +135,23 @@ class World:
             dq: joint velocities of the arm, [7] rad/s.
             gripper_width: between the pads, m.
         """
-        client = self.client
-        client.resetSimulation()
-        client.setPhysicsEngineParameter(
-            fixedTimeStep=self._time_step,
-            deterministicOverlappingPairs=1,
-            erp=_ERROR_REDUCTION,
-            contactERP=_ERROR_REDUCTION,
-            frictionERP=_ERROR_REDUCTION,
-        )
-        client.setGravity(0.0, 0.0, _GRAVITY)
-        self.arm = self._add_arm(q, dq, gripper_width)
+        self._clear()
+        self._place_arm(q, dq, gripper_width)
+        self._stepped = False
         self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
         self._add_stations(scenario)
         self.part = self._add_part(scenario.part, scenario.part_position, scenario.part_yaw)
-        self.belt = Belt(client, scenario.belt) if scenario.belt else None
+        self.belt = Belt(self.client, scenario.belt) if scenario.belt else None
         if self.belt:
             self.belt.carry(self.part, scenario.part)
+        else:
+            self.rest(self.part)
+        self.near, self._resting = False, self.belt is None
         self.impact = 0.0
         self._faults, self._stiff = SOUND, False
         self._torque = self._robot.limits.torque.tolist()
         self._iterate(self._iterations.open)
-        self.gripper = Gripper(client, self.arm, self._robot, self._rates.physics_hz)
+        self.gripper = Gripper(self.client, self.arm, self._robot, self._rates.physics_hz)
 
     def impair(self, faults: Faults) -> None:
         """Lets faults of gripper, joints and belt act from now on."""
@@ -155,38 +169,54 @@ class World:
         ``gripper`` is a command as in ``JointCommand``.
         """
         self.prepare(gripper)
+        self._stepped = True
         for positions, speeds in self.joint_targets(q, dq):
             self.gripper.drive(gripper)
             for position in positions:
                 self.drive_arm(position, speeds)
                 if self.belt:
                     self.belt.drive(self._time_step)
-                self._step_physics()
-            if gripper >= 0.0:
+                self.step()
+            if gripper >= 0.0 and self.near:
                 self._watch_impact()
+
+    def expect_hand(self, near: bool) -> None:
+        """Says whether the hand may touch the part before it is said again: as long as not, the part may sleep.
+
+        Nobody looks for contacts meanwhile, and a hand that closes takes no more solver iterations than an open one.
+        """
+        self.near = near
+        if near and self._resting:
+            self._stay_awake(self.part)
 
     def prepare(self, gripper: float) -> None:
         """Sets the solver to what the command ``gripper`` asks of it."""
-        iterations = self._iterations.gripping if gripper < 0.0 else self._iterations.open
+        iterations = self._iterations.gripping if gripper < 0.0 and self.near else self._iterations.open
         if iterations != self._iterating:
             self._iterate(iterations)
 
-    def joint_targets(self, q: Array, dq: Array) -> list[tuple[list[list[float]], list[float]]]:
+    def joint_targets(self, q: Array, dq: Array) -> Targets:
         """For each row of the setpoints, see :meth:`follow`: targets of its physics steps (rad), and their speed."""
         targets = (q[:, None] - self._remaining * dq[:, None]).tolist()
         return list(zip(targets, dq.tolist(), strict=True))
 
     def drive_arm(self, position: list[float], speed: list[float]) -> None:
         """Gives the arm's drives their targets for the next physics step, rad and rad/s."""
-        self._drive_joints(
+        _drive_joints(
             self.arm,
             ARM_JOINTS,
-            pybullet.POSITION_CONTROL,
-            targetPositions=position,
-            targetVelocities=speed,
-            forces=self._torque,
-            positionGains=_POSITION_GAINS,
+            _POSITION_CONTROL,
+            position,
+            speed,
+            self._torque,
+            _POSITION_GAINS,
+            _VELOCITY_GAINS,
+            self._client,
         )
+
+    def step(self) -> None:
+        """Lets one physics step pass."""
+        _step_physics(self._client)
 
     def _iterate(self, iterations: int) -> None:
         """A part between two pads takes the solver many iterations; all else takes few."""
@@ -195,22 +225,24 @@ class World:
 
     def truth(self) -> Truth:
         """Reads the true state."""
-        states = self._joint_states(self.arm, _JOINTS)
-        positions, speeds, _, torques = zip(*states, strict=True)
-        position, (x, y, z, w) = self._base_pose(self.part)
-        velocity, _ = self._base_velocity(self.part)
-        dq = np.array(speeds[:7])
+        client = self._client
+        positions, speeds, _, torques = zip(*_joint_states(self.arm, _JOINTS, client), strict=True)
+        if not self._stepped:
+            torques = (0.0,) * len(_JOINTS)  # Bullet still tells those of the world before
+        joints = np.array(positions[:JOINTS] + speeds[:JOINTS] + torques[:JOINTS])
+        if self._stiff:
+            joints[2 * JOINTS :] += friction_torque(self._faults, joints[JOINTS : 2 * JOINTS])
+        position, (x, y, z, w) = _base_pose(self.part, client)
+        velocity, _ = _base_velocity(self.part, client)
         return Truth(
-            q=np.array(positions[:7]),
-            dq=dq,
-            tau=np.array(torques[:7]) + (friction_torque(self._faults, dq) if self._stiff else 0.0),
+            joints=joints,
             gripper_width=positions[7] + positions[8],
             gripper_effort=max(0.0, min(-torques[7], -torques[8])),
             part_position=np.array(position),
             part_yaw=math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
             part_tilt=math.acos(min(1.0, max(-1.0, 1 - 2 * (x * x + y * y)))),
             part_speed=math.hypot(*velocity),
-            part_force=self._part_force(),
+            part_force=self._part_force() if self.near else 0.0,
             impact=self.impact,
             belt_travel=self.belt.travel if self.belt else 0.0,
         )
@@ -226,7 +258,7 @@ class World:
 
     def turn_to(self, body: int) -> None:
         """From now on this part is the one that is picked and measured; it stays awake."""
-        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_DISABLE_SLEEPING)
+        self._stay_awake(body)
         self.part = body
         self.impact = 0.0
 
@@ -240,6 +272,10 @@ class World:
         states = pybullet.ACTIVATION_STATE_ENABLE_SLEEPING | pybullet.ACTIVATION_STATE_SLEEP
         self.client.changeDynamics(body, -1, activationState=states)
 
+    def _stay_awake(self, body: int) -> None:
+        self.client.changeDynamics(body, -1, activationState=pybullet.ACTIVATION_STATE_DISABLE_SLEEPING)
+        self._resting = False
+
     def leave(self, body: int) -> None:
         """A part is taken out of the cell."""
         if self.belt:
@@ -248,39 +284,75 @@ class World:
 
     def position(self, body: int) -> Array:
         """Centre of a part, [3] m."""
-        return np.array(self._base_pose(body)[0])
+        return np.array(_base_pose(body, self._client)[0])
 
     def penetration(self) -> float:
         """How deep hand and part overlap, m."""
-        return max((-contact[8] for contact in self._contacts(self.arm, self.part)), default=0.0)
+        return max((-contact[8] for contact in self._hand_contacts()), default=0.0)
+
+    def _hand_contacts(self) -> tuple[Any, ...]:
+        """Contacts of hand and part, as Bullet tells them."""
+        found: tuple[Any, ...] = _contacts(self.arm, self.part, _ANY_LINK, _ANY_LINK, self._client)
+        return found
 
     def _watch_impact(self) -> None:
-        for contact in self._contacts(self.arm, self.part):
+        for contact in self._hand_contacts():
             self.impact = max(self.impact, abs(contact[7][2]) * contact[9])
 
     def _part_force(self) -> float:
         forces: dict[int, float] = {}
-        for contact in self._contacts(self.arm, self.part):
+        for contact in self._hand_contacts():
             forces[contact[3]] = forces.get(contact[3], 0.0) + contact[9]
         return max(forces.values(), default=0.0)
 
-    def _add_arm(self, q: Array, dq: Array, gripper_width: float) -> int:
+    def _clear(self) -> None:
+        """Leaves nothing but the arm. At times also the shapes of former parts go, which Bullet else never frees."""
+        client = self.client
+        if self._builds % _BUILDS:
+            for index in reversed(range(1, client.getNumBodies())):
+                client.removeBody(client.getBodyUniqueId(index))
+            client.performCollisionDetection()
+        else:
+            client.resetSimulation()
+            client.setPhysicsEngineParameter(
+                fixedTimeStep=self._time_step,
+                deterministicOverlappingPairs=1,
+                erp=_ERROR_REDUCTION,
+                contactERP=_ERROR_REDUCTION,
+                frictionERP=_ERROR_REDUCTION,
+            )
+            client.setGravity(0.0, 0.0, _GRAVITY)
+            self.arm = self._add_arm()
+            self._boxes: dict[tuple[float, ...], int] = {}
+        self._builds += 1
+
+    def _add_arm(self) -> int:
         client = self.client
         arm: int = client.loadURDF(self._urdf, useFixedBase=True, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
         for joint in range(-1, client.getNumJoints(arm)):
             client.changeDynamics(arm, joint, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
         # A friction anchor remembers where two surfaces met and takes out the creep that the solver's few iterations
         # leave: over 5 s of shaking 0.1 mm instead of 1.6 mm.
+        for joint in range(-1, client.getNumJoints(arm)):
+            client.setCollisionFilterGroupMask(arm, joint, *COLLIDES)
         for joint in FINGER_JOINTS:
-            client.changeDynamics(arm, joint, lateralFriction=self._robot.gripper.pad_friction, frictionAnchor=1)
-            client.resetJointState(arm, joint, gripper_width / 2)
-        for joint, angle, velocity in zip(ARM_JOINTS, q.tolist(), dq.tolist(), strict=True):
-            client.resetJointState(arm, joint, angle, targetVelocity=velocity)
+            client.changeDynamics(arm, joint, frictionAnchor=1)
         return arm
 
+    def _place_arm(self, q: Array, dq: Array, gripper_width: float) -> None:
+        client, friction = self._client, self._robot.gripper.pad_friction
+        for joint in FINGER_JOINTS:
+            self.client.changeDynamics(self.arm, joint, lateralFriction=friction)
+            _reset_joint(self.arm, joint, gripper_width / 2, 0.0, client)
+        for joint, angle, velocity in zip(ARM_JOINTS, q.tolist(), dq.tolist(), strict=True):
+            _reset_joint(self.arm, joint, angle, velocity, client)
+
     def _add_fixture(self, half: list[float], centre: list[float], turn: list[float], colour: list[float]) -> None:
-        shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
-        body = self.client.createMultiBody(0, shape, basePosition=centre, baseOrientation=turn)
+        shape = self._boxes.get(tuple(half))
+        if shape is None:
+            shape = self.client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half)
+            self._boxes[tuple(half)] = shape
+        body = self.client.createMultiBody(0, shape, -1, centre, turn, useMaximalCoordinates=True)
         self.client.changeDynamics(body, -1, lateralFriction=self._table_friction)
         self.client.changeVisualShape(body, -1, rgbaColor=colour)
 

@@ -36,9 +36,7 @@ IN_HAND = replace(PLACED, held=True, raised=True, clear=-0.02, error=(0.1, 0.0, 
 
 def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0, impact: float = 0.0) -> Truth:
     return Truth(
-        q=np.zeros(7),
-        dq=np.zeros(7),
-        tau=np.zeros(7),
+        joints=np.zeros(21),
         gripper_width=0.04,
         gripper_effort=effort,
         part_position=position,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from robocell_controller.contract import Array
 from robocell_controller.estimator import is_holding, nearest_branch
+from robocell_controller.record import record
+from robocell_controller.stations import Point
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import RewardConfig, TaskConfig
 from robocell_envs.world import Truth
@@ -20,7 +21,7 @@ _RAISED = 0.01  # m over its support: counts as lifted
 TERMS = ("reach", "place", "grip", "success", "failure", "drop", "time")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Measures:
     """What the task looks at, at one instant.
 
@@ -73,34 +74,36 @@ def place_position(scenario: Scenario) -> Array:
 
 def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
     """Measures of the true state; ``tcp_position`` [3] m."""
-    height = scenario.part.height
-    yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw, scenario.part.info.symmetry) - scenario.slot_yaw
-    position, tcp, place = (vector.tolist() for vector in (truth.part_position, tcp_position, place_position(scenario)))
+    part = scenario.part
+    half = part.height / 2
+    yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw, part.symmetry) - scenario.slot_yaw
+    position, tcp, slot = truth.part_position.tolist(), tcp_position.tolist(), scenario.slot_position.tolist()
     return Measures(
         reach=math.dist(position, tcp),
-        error=(position[0] - place[0], position[1] - place[1], position[2] - place[2]),
+        error=(position[0] - slot[0], position[1] - slot[1], position[2] - slot[2] - half),
         yaw_error=abs(yaw_error),
         tilt=truth.part_tilt,
         speed=truth.part_speed,
-        held=is_holding(truth.gripper_effort, truth.gripper_width, scenario.part.width),
-        raised=position[2] - height / 2 > scenario.support(truth.part_position) + _RAISED,
-        clear=tcp[2] - position[2] - height / 2,
+        held=is_holding(truth.gripper_effort, truth.gripper_width, part.width),
+        raised=position[2] - half > scenario.support(position) + _RAISED,
+        clear=tcp[2] - position[2] - half,
         off_table=position[2] < _FALLEN,
         impact=truth.impact,
-        crushed=truth.part_force > scenario.part.crush_force,
-        missed=_missed(scenario, truth),
+        crushed=truth.part_force > part.crush_force,
+        missed=_missed(scenario, truth, position),
         binned=_binned(scenario, truth),
     )
 
 
-def _missed(scenario: Scenario, truth: Truth) -> bool:
+def _missed(scenario: Scenario, truth: Truth, position: Point) -> bool:
     """A part that no hand has touched has come to the end of its belt."""
     belt = scenario.belt
     if belt is None or truth.part_force > 0.0:
         return False
-    along, across = belt.config.coordinates(truth.part_position)
-    on_line = abs(across) < belt.config.width_m / 2 and belt.config.carries(truth.part_position, scenario.part.height)
-    return on_line and along > belt.config.length_m / 2 - scenario.part.width
+    if not belt.config.carries(position, scenario.part.height):
+        return False
+    along, _ = belt.config.coordinates(position)
+    return along > belt.config.length_m / 2 - scenario.part.width
 
 
 def _binned(scenario: Scenario, truth: Truth) -> bool:
