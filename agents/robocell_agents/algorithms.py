@@ -37,9 +37,10 @@ def algorithm_class(name: str) -> type[BaseAlgorithm]:
     return PPO if name == "ppo" else SAC
 
 
-def make_vec_env(config: TrainingConfig, cell: CellConfig, seed: int, workers: int) -> VecEnv:
-    """``n_envs`` cells, in this process or spread over ``workers`` processes; seeded."""
-    makers: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(_make, config.env_id, cell)] * config.n_envs
+def make_vec_env(config: TrainingConfig, cells: list[CellConfig], seed: int, workers: int) -> VecEnv:
+    """``n_envs`` environments of ``cells`` in turn, in this process or spread over ``workers`` processes; seeded."""
+    dealt = [cells[index % len(cells)] for index in range(config.n_envs)]
+    makers: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(_make, config.env_id, cell) for cell in dealt]
     env: VecEnv = GroupedVecEnv(makers, workers) if config.subprocesses else DummyVecEnv(makers)
     env.seed(seed)
     return env

@@ -75,12 +75,13 @@ def student_action(layers: Layers, observation: Floats) -> Floats:
     return action
 
 
-def collect(cell: CellConfig, program: str, actor: Actor, seeds: list[int]) -> Episodes:
-    """Plays one episode per seed; results depend on the seeds alone."""
-    env, labeller = _worker(cell.model_dump_json(), program)
+def collect(cells: list[CellConfig], program: str, actor: Actor, seeds: list[int]) -> Episodes:
+    """Plays one episode per seed, ``cells`` being dealt out by seed; results depend on the seeds alone."""
+    dealt = [cell.model_dump_json() for cell in cells]
     rows: list[tuple[Floats, Floats, Floats, float, Floats, bool, bool]] = []
     success, time_s = [], []
     for seed in seeds:
+        env, labeller = _worker(dealt[seed % len(dealt)], program)
         rows += _episode(env, labeller, actor, seed)
         success.append(rows[-1][5] and env.plant.outcome() == "placed")
         time_s.append(env.plant.record.time)
@@ -90,11 +91,11 @@ def collect(cell: CellConfig, program: str, actor: Actor, seeds: list[int]) -> E
 
 
 def collect_parallel(
-    pool: Executor, workers: int, cell: CellConfig, program: str, actor: Actor, seeds: list[int]
+    pool: Executor, workers: int, cells: list[CellConfig], program: str, actor: Actor, seeds: list[int]
 ) -> Episodes:
     """:func:`collect` spread over a pool; the same result as in one process, in the order of the seeds."""
     shares = [list(share) for share in np.array_split(seeds, workers) if len(share)]
-    jobs = [pool.submit(collect, cell, program, actor, [int(seed) for seed in share]) for share in shares]
+    jobs = [pool.submit(collect, cells, program, actor, [int(seed) for seed in share]) for share in shares]
     return joined([job.result() for job in jobs])
 
 
@@ -116,7 +117,7 @@ def joined_transitions(parts: list[Transitions]) -> Transitions:
 
 @cache
 def _worker(cell_json: str, program: str) -> tuple[PickPlaceEnv, Program]:
-    """This process's environment and labeller, made once."""
+    """This process's environment and labeller of a cell, made once."""
     cell = CellConfig.model_validate_json(cell_json)
     env = PickPlaceEnv(cell)
     law = PickPlaceProgram(load_program_config(program), cell.motion, cell.rates, cell.load_robot().gripper)

@@ -9,13 +9,13 @@ import torch
 from robocell_agents import provenance, run_folder
 from robocell_agents.files import write_json
 from robocell_agents.training import StoppedError, Training, console
+from robocell_agents.training_cells import training_cells
 from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
 from robocell_controller.signals import stop_signals
-from robocell_envs.cell_checks import load_cell
 
 
 def train(name: str, seed: int, run: Path, resume: bool) -> int:
@@ -31,11 +31,11 @@ def train(name: str, seed: int, run: Path, resume: bool) -> int:
         InputError: bad config, a folder that is not new, or nothing to resume.
     """
     config = load(TrainingConfig, "agents", name)
-    cell = load_cell(config.cell)
-    _prepare(run, config, cell, seed, resume)
+    cells = training_cells(config)
+    _prepare(run, config, cells[0], seed, resume)
     torch.set_num_threads(1)
     torch.distributions.Distribution.set_default_validate_args(False)  # a tenth of a forward pass; rewards are checked
-    training = Training(config, cell, seed, run)
+    training = Training(config, cells, seed, run)
 
     def ask_to_stop(number: int) -> None:
         training.stopped_by = number
@@ -47,10 +47,10 @@ def train(name: str, seed: int, run: Path, resume: bool) -> int:
         except StoppedError:
             status, code = "interrupted", 128 + training.stopped_by
     content = run_folder.read_status(run)
-    best = training.best.row() if training.best else None
+    chosen = training.chosen.row() if training.chosen else None
     write_json(
         run / "run.json",
-        {**content, "status": status, "wall_s": round(training.wall_s, 1), "validation": best},
+        {**content, "status": status, "wall_s": round(training.wall_s, 1), "validation": chosen},
     )
     return code
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from robocell_agents.algorithms import algorithm_class, build, make_vec_env
 from robocell_agents.averaging import averaged
 from robocell_agents.cloning import clone, plain_layers, set_actor_trainable
 from robocell_agents.demonstrations import Actor, Transitions, collect_parallel, joined_transitions
+from robocell_agents.finalists import Finalists
 from robocell_agents.learning import Hooks, Stage
 from robocell_agents.replay import fill_replay_buffer
 from robocell_agents.seeds import RANGE, episode_seeds
@@ -34,14 +36,15 @@ class StoppedError(Exception):
 
 
 class Training:
-    """One training run: its folder, its clock, its best policy so far."""
+    """One training run: its folder, its clock, its best policies so far."""
 
-    def __init__(self, config: TrainingConfig, cell: CellConfig, seed: int, run: Path) -> None:
+    def __init__(self, config: TrainingConfig, cells: list[CellConfig], seed: int, run: Path) -> None:
         self.config = config
-        self.cell = cell
+        self.cells = cells
         self.seed = seed
         self.run = run
-        self.best: Score | None = None
+        self.chosen: Score | None = None
+        self._finalists = Finalists(run, config.evaluation.finalists)
         self.stopped_by = 0
         self._round = self._rollouts = self._validated_at = 0
         self._stage: Stage | None = None
@@ -56,7 +59,7 @@ class Training:
 
     def train(self, progress: Progress) -> None:
         """Runs the stages that are still to be run."""
-        vec_env = make_vec_env(self.config, self.cell, self.seed, _WORKERS)
+        vec_env = make_vec_env(self.config, self.cells, self.seed, _WORKERS)
         try:
             if checkpoint.exists(self.run):
                 model, data, state = checkpoint.restore(self.run, algorithm_class(self.config.algorithm), vec_env)
@@ -65,6 +68,7 @@ class Training:
                 model, data = build(self.config, vec_env, self.seed, str(self.run / "tensorboard")), None
             self._imitate(model, data, progress)
             self._reinforce(model, progress)
+            self._choose(progress)
         finally:
             vec_env.close()
             self._pool.shutdown(cancel_futures=True)
@@ -74,7 +78,8 @@ class Training:
         return bool(self.stopped_by) or self.wall_s > self.config.time_limit_s
 
     def _resume(self, state: dict[str, Any]) -> None:
-        self._spent, self.best = state["wall_s"], Score.of(state["best"])
+        self._spent = state["wall_s"]
+        self._finalists.restore(state["finalists"])
         self._round, self._rollouts, self._validated_at = (
             state[key] for key in ("imitation_round", "rollouts", "validated_at")
         )
@@ -95,7 +100,7 @@ class Training:
                 self._clone(model, data, steps, f"round {index}", progress)
             self._round = index + 1
             self._checkpoint(model, data)
-        if self.best is None:
+        if not self._finalists.rows():
             self._validate(model, "cloning", 0)
 
     def _demonstrate(self, progress: Progress) -> Transitions:
@@ -127,7 +132,7 @@ class Training:
         parts = []
         for start in range(0, len(seeds), 10 * _WORKERS):
             share = seeds[start : start + 10 * _WORKERS]
-            parts.append(collect_parallel(self._pool, _WORKERS, self.cell, program, actor, share).transitions)
+            parts.append(collect_parallel(self._pool, _WORKERS, self.cells, program, actor, share).transitions)
             progress.advance(bar, len(share))
             if self.stopped_by:
                 raise StoppedError
@@ -161,7 +166,7 @@ class Training:
         stage = self._stage
         state = {
             "wall_s": self.wall_s,
-            "best": self.best.row() if self.best else None,
+            "finalists": self._finalists.rows(),
             "imitation_round": self._round,
             "rollouts": stage.rollouts if stage else self._rollouts,
             "validated_at": stage.validated_at if stage else self._validated_at,
@@ -173,8 +178,30 @@ class Training:
             self._validate_present(model, stage, steps)
 
     def _validate_present(self, model: BaseAlgorithm, stage: str, steps: int) -> None:
-        seeds = episode_seeds("validation", self.config.evaluation.episodes)
-        score = validate(model, self.config, self.cell, seeds, self._pool, _WORKERS)
+        score = self._score(model, episode_seeds("validation", self.config.evaluation.episodes))
+        self._note(stage, steps, score)
+        self._finalists.enter(f"{stage}-{steps}", score, model.save)
+
+    def _choose(self, progress: Progress) -> None:
+        """The finalist that does best on fresh seeds becomes the run's policy."""
+        config = self.config.evaluation
+        seeds = episode_seeds("validation", config.episodes + config.final_episodes)[config.episodes :]
+        bar = progress.add_task(f"finalists: {len(seeds)} episodes each", total=len(self._finalists.rows()))
+
+        def play(path: Path) -> Score:
+            score = self._score(algorithm_class(self.config.algorithm).load(path, device="cpu"), seeds)
+            progress.advance(bar)
+            return score
+
+        path, self.chosen = self._finalists.choose(play)
+        self._note("chosen", int(path.stem.rpartition("-")[2]), self.chosen)
+        shutil.copy(path, self.run / "policy.new.zip")
+        (self.run / "policy.new.zip").replace(self.run / "policy.zip")
+
+    def _score(self, model: BaseAlgorithm, seeds: list[int]) -> Score:
+        return validate(model, self.config, self.cells, seeds, self._pool, _WORKERS)
+
+    def _note(self, stage: str, steps: int, score: Score) -> None:
         row = {"wall_s": round(self.wall_s, 2), "stage": stage, "steps": steps, **score.row()}
         with (self.run / "progress.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -183,10 +210,6 @@ class Training:
             f"[{score.low:.3f}, {score.high:.3f}], cycle {score.cycle_time_s:.2f} s, "
             f"{score.parts_per_hour:.0f} parts/h"
         )
-        if self.best is None or score.better_than(self.best):
-            self.best = score
-            model.save(self.run / "policy.new.zip")
-            (self.run / "policy.new.zip").replace(self.run / "policy.zip")
 
     @property
     def _first_seed(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from robocell_controller.config import Config
 from robocell_controller.robot import Positive
@@ -37,20 +37,25 @@ class CloningConfig(Config):
 
 
 class EvaluationConfig(Config):
-    """Periodic evaluation on validation seeds; the best policy by success, then cycle time, is kept."""
+    """Periodic evaluation on validation seeds, by success, then pace; the best ones play ``final_episodes`` more."""
 
     episodes: Count
     every_steps: Count
+    finalists: Count
+    final_episodes: Count
 
 
 class TrainingConfig(Config):
     """One training run.
 
     ``settings`` goes to the algorithm's constructor as it is. ``actor_average`` is the share of the averaged actor that
-    is kept at each update, 0 for no averaging.
+    is kept at each update, 0 for no averaging. ``also`` names further cells, and ``changes`` production changes, of
+    which the range ``within`` counts: environments and episodes are dealt out to all of them in turn.
     """
 
     cell: str
+    also: list[str] = Field(default_factory=list)
+    changes: list[str] = Field(default_factory=list)
     algorithm: Literal["ppo", "sac", "sac_her", "sbx_sac"]
     hidden: Annotated[list[Count], Len(1)]
     n_envs: Count
@@ -75,6 +80,8 @@ class TrainingConfig(Config):
             raise ValueError("dagger_rounds of 0 with any algorithm but ppo")
         if self.algorithm != "ppo" and (self.log_std is not None or self.critic_warmup_rollouts or self.actor_average):
             raise ValueError("log_std, critic_warmup_rollouts and actor_average with ppo only")
+        if self.n_envs < 1 + len(self.also) + len(self.changes):
+            raise ValueError("n_envs of at least one for each of cell, also and changes")
         return self
 
     @property

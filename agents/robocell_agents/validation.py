@@ -39,26 +39,26 @@ class Score:
         """As JSON."""
         return asdict(self)
 
-    def better_than(self, other: Score) -> bool:
-        """More reliable; or both reliable, and faster."""
-        ours, theirs = min(self.success, _RELIABLE), min(other.success, _RELIABLE)
-        return (ours, self.parts_per_hour) > (theirs, other.parts_per_hour)
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What is greater the better a policy is: the more reliable one; of two reliable ones the faster."""
+        return min(self.success, _RELIABLE), self.parts_per_hour
 
 
 def validate(
     model: BaseAlgorithm,
     config: TrainingConfig,
-    cell: CellConfig,
+    cells: list[CellConfig],
     seeds: list[int],
     pool: Executor,
     workers: int,
 ) -> Score:
-    """Plays one episode per seed with the deterministic policy."""
+    """Plays one episode per seed with the deterministic policy, ``cells`` being dealt out by seed."""
     if config.algorithm == "ppo":
-        episodes = collect_parallel(pool, workers, cell, "guided", Actor(plain_layers(model), 0.0), seeds)
+        episodes = collect_parallel(pool, workers, cells, "guided", Actor(plain_layers(model), 0.0), seeds)
         success, time_s = episodes.success, episodes.time_s
     else:
-        success, time_s = _play(model, config, cell, seeds)
+        success, time_s = _play(model, config, cells, seeds)
     low, high = wilson(int(success.sum()), len(seeds))
     return Score(
         success=float(success.mean()),
@@ -71,11 +71,12 @@ def validate(
 
 
 def _play(
-    model: BaseAlgorithm, config: TrainingConfig, cell: CellConfig, seeds: list[int]
+    model: BaseAlgorithm, config: TrainingConfig, cells: list[CellConfig], seeds: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    env = gymnasium.make(config.env_id, cell=cell)
+    envs = [gymnasium.make(config.env_id, cell=cell) for cell in cells]
     success, time_s = [], []
     for seed in seeds:
+        env = envs[seed % len(envs)]
         observation, _ = env.reset(seed=seed)
         done = False
         while not done:
@@ -84,5 +85,6 @@ def _play(
             done = terminated or truncated
         success.append(info["is_success"])
         time_s.append(info["cycle"]["time_s"])
-    env.close()
+    for env in envs:
+        env.close()
     return np.array(success), np.array(time_s)

@@ -15,7 +15,9 @@ import yaml
 
 from robocell_agents import run_folder
 from robocell_agents.demonstrations import Actor, collect, joined
+from robocell_agents.finalists import Finalists
 from robocell_agents.train import train
+from robocell_agents.validation import Score
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load, locate, merged, read_yaml
 from robocell_controller.errors import InputError
@@ -28,7 +30,7 @@ SMALL: dict[str, Any] = {
     "settings": {"n_steps": 32, "batch_size": 32, "n_epochs": 1},
     "demonstrations": {"episodes": 4},
     "cloning": {"steps": 20, "dagger_rounds": 1, "dagger_episodes": 2, "dagger_steps": 10},
-    "evaluation": {"episodes": 2, "every_steps": 64},
+    "evaluation": {"episodes": 2, "every_steps": 64, "finalists": 2, "final_episodes": 2},
 }
 
 
@@ -57,9 +59,26 @@ def test_a_run_leaves_policy_configs_and_provenance_and_repeats_bit_for_bit(tmp_
     status = run_folder.read_run(first)
     assert status["seed"] == 3 and status["versions"]["stable_baselines3"] and "commit" in status["git"]
     assert run_folder.cell_config(first) == load(CellConfig, "cells", "pick_place")
-    assert [row["stage"] for row in progress(first)] == ["cloning", "ppo", "ppo"]
+    assert [row["stage"] for row in progress(first)] == ["cloning", "ppo", "ppo", "chosen"]
     assert progress(first) == progress(second)
     assert (weights(first) == weights(second)).all()
+
+
+def test_the_finalist_that_does_best_on_fresh_seeds_is_kept(tmp_path: Path) -> None:
+    def score(success: float, parts_per_hour: float) -> Score:
+        return Score(success, 0.0, 1.0, 200, 1.8, parts_per_hour)
+
+    scores = {"a": score(0.9, 2000.0), "b": score(0.995, 1900.0), "c": score(1.0, 1950.0), "d": score(0.98, 2100.0)}
+    finalists = Finalists(tmp_path, most=3)
+    for name in scores:
+        finalists.enter(name, scores[name], lambda path, name=name: path.write_text(name))
+        resumed = Finalists(tmp_path, most=3)
+        resumed.restore(json.loads(json.dumps(finalists.rows())))
+        finalists = resumed
+    assert sorted(path.name for path in (tmp_path / "finalists").iterdir()) == ["b.zip", "c.zip", "d.zip"]
+    fresh = {"b": score(0.99, 1900.0), "c": score(0.97, 1950.0), "d": score(0.99, 2000.0)}
+    path, chosen = finalists.choose(lambda path: fresh[path.read_text()])
+    assert path.name == "d.zip" and chosen == fresh["d"]
 
 
 def test_other_seeds_train_other_policies(tmp_path: Path) -> None:
@@ -107,8 +126,8 @@ def test_a_terminated_training_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "agent.yaml").write_text(yaml.safe_dump(stopped.model_dump()), encoding="utf-8")
     assert train(config, 0, run, resume=True) == 0
     stages = [row["stage"] for row in progress(run)]
-    assert stages.count("cloning") == 1 and stages[-1] == "ppo"
-    assert progress(run)[-1]["steps"] >= 4096
+    assert stages.count("cloning") == 1 and stages[-2:] == ["ppo", "chosen"]
+    assert progress(run)[-2]["steps"] >= 4096
 
 
 def test_resume_refuses_a_changed_config_and_names_the_key(tmp_path: Path) -> None:
@@ -150,8 +169,8 @@ def test_a_used_folder_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_demonstrations_depend_on_their_seeds_alone() -> None:
     cell = load(CellConfig, "cells", "pick_place")
-    together = collect(cell, "oracle", Actor(None, 0.1), [5, 6])
-    apart = joined([collect(cell, "oracle", Actor(None, 0.1), [seed]) for seed in (5, 6)])
+    together = collect([cell], "oracle", Actor(None, 0.1), [5, 6])
+    apart = joined([collect([cell], "oracle", Actor(None, 0.1), [seed]) for seed in (5, 6)])
     assert (together.transitions.observations == apart.transitions.observations).all()
     assert (together.transitions.actions != together.transitions.labels).any()
     assert together.transitions.terminated.sum() + together.transitions.truncated.sum() == 2
