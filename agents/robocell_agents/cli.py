@@ -1,5 +1,4 @@
-"""The commands of training and proof: train, tune, evaluate, compare, study, record, export, bench, demo,
-results."""
+"""The commands of training and proof: train, tune, evaluate, compare, study, record, export, bench, demo, results."""
 
 from __future__ import annotations
 

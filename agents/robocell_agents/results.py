@@ -1,4 +1,4 @@
-"""``robocell results``: the tables of the README, made from the JSON files in ``results/``; generated pages and plots."""
+"""``robocell results``: tables of the README, pages and plots, made from the JSON files in ``results/``."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def _readme(folder: Path) -> str:
 
 def tables(folder: Path) -> dict[str, str]:
     """All generated tables by the name of their place in the README, as Markdown."""
-    studies = {_ADAPTIVITY: readme_tables(read_study(folder / _ADAPTIVITY))} if (folder / _ADAPTIVITY).is_dir() else {}
+    known = (folder / _ADAPTIVITY / STUDY).is_file()
     return {
-        **studies,
+        **({_ADAPTIVITY: readme_tables(read_study(folder / _ADAPTIVITY))} if known else {}),
         "pick_place": _pick_place(folder / "pick_place"),
         "conditions": _conditions(folder / "pick_place"),
         "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),

@@ -71,5 +71,5 @@ def _shift(rows: list[Row]) -> Shift:
 
 def _in_window(finished: Array, times: Array, window_s: float) -> Array:
     """How many parts were finished in the window up to each moment."""
-    counts: Array = np.searchsorted(finished, times, "right") - np.searchsorted(finished, times - window_s, "right")
-    return counts.astype(np.float64)
+    until, before = (np.searchsorted(finished, end, "right") for end in (times, times - window_s))
+    return np.subtract(until, before, dtype=np.float64)

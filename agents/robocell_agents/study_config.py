@@ -122,8 +122,9 @@ class Study:
         return [contestant] if len(references) == 1 else [f"{contestant} {i + 1}" for i in range(len(references))]
 
     def program(self, name: str) -> str | None:
-        """The entry that is the program ``name``, if one is."""
-        return next((entry for entry, reference in self.entries.items() if reference == PREFIX + name), None)
+        """The contestant that is the program ``name`` alone, if one is."""
+        contestants = self.config.contestants.items()
+        return next((contestant for contestant, references in contestants if references == [PREFIX + name]), None)
 
 
 def load_study(name_or_path: str | Path) -> Study:

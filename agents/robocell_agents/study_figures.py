@@ -10,7 +10,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
 from robocell_agents.figures import BAND, COLOURS, INK, MUTED, STYLE
 from robocell_agents.shift_pace import pace_over_time
@@ -34,8 +35,8 @@ def success(document: Document) -> str:
                     rates = [_measured(document, kind, name, entry)["success"] for name in _names(document)]
                     y = np.arange(len(rates)) + offset
                     colour, marker = _look(document, contestant)
-                    bounds = [[rate[key] for rate in rates] for key in ("low", "high")]
-                    axes.hlines(y, *bounds, color=colour, alpha=0.45, linewidth=2.5)
+                    low, high = ([rate[key] for rate in rates] for key in ("low", "high"))
+                    axes.hlines(y, low, high, color=colour, alpha=0.45, linewidth=2.5)
                     axes.plot([rate["rate"] for rate in rates], y, marker, color=colour, markersize=4.5, clip_on=False)
             axes.set_xlim(-0.02, 1.02)
             axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -58,7 +59,7 @@ def pace(document: Document) -> str:
                     axes.plot(ratios, y, marker, color=colour, markersize=4.5, clip_on=False)
             axes.set(xscale="log", xlim=(_LEAST_RATIO, _GREATEST_RATIO), xticks=[0.25, 0.5, 1, 2, 4])
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-            axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+            axes.xaxis.set_minor_locator(NullLocator())
         return _svg(figure, document, "Good parts per hour under each production change, as a ratio")
 
 
@@ -78,7 +79,8 @@ def shifts(document: Document) -> str:
             axes.annotate(
                 f" {_spaced(name)}", (change["at_s"], 1.0), xycoords=("data", "axes fraction"), va="bottom", color=INK
             )
-        panels[-1].set(xlabel=f"seconds of the shift; pace of the last {changes[name]['window_s']:g} s", xlim=(0, None))
+        window_s = min(change["window_s"] for change in changes.values())
+        panels[-1].set(xlabel=f"seconds of the shift; pace of the last {window_s:g} s", xlim=(window_s, None))
         return _svg(figure, document, "Good parts per hour before and after a change in mid-shift")
 
 
@@ -146,7 +148,7 @@ def _spaced(name: str) -> str:
 def _svg(figure: Figure, document: Document, description: str) -> str:
     """The figure with its legend as the text of an SVG file, in the reader's own sans serif."""
     looks = {name: _look(document, name) for name in document["contestants"]}
-    handles = [mpl.lines.Line2D([], [], color=colour, marker=marker, label=name) for name, (colour, marker) in looks.items()]
+    handles = [Line2D([], [], color=colour, marker=marker, label=name) for name, (colour, marker) in looks.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Title": description})

@@ -12,6 +12,7 @@ from robocell_agents.tables import COLUMNS, markdown_table, metric_cells
 _SCOPES = {"all": "all changes", "feasible": "feasible ones", "within": "within training", "beyond": "beyond it"}
 _EXTRA = ("at least (95 %, one-sided)", "peak force, p95", "against {}, points", "p, Holm")
 _NONE = "-"
+_NOTE = f"(*) not feasible: the oracle program places less than {100 * FEASIBLE:.0f} %."
 Document = dict[str, Any]
 
 
@@ -28,6 +29,7 @@ def page(document: Document, plots: list[str]) -> str:
         f"## Good parts per hour, geometric mean over the changes\n\n{markdown_table(pace_rows(document))}",
         *_recipes(document),
         *_shifts(document),
+        _NOTE,
         *(f"## {entry}\n\n{markdown_table(_entry_rows(document, entry))}" for entry in _entries(document)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -41,10 +43,7 @@ def readme_tables(document: Document) -> str:
         [_marked(name, condition), *(_success_and_pace(condition["entries"][entry]) for entry in shown)]
         for name, condition in document["conditions"].items()
     ]
-    return (
-        f"{markdown_table(pace_rows(document))}\n\n{markdown_table([header, *lines])}\n\n"
-        f"(*) not feasible: the oracle program places less than {100 * FEASIBLE:.0f} %."
-    )
+    return f"{markdown_table(pace_rows(document))}\n\n{markdown_table([header, *lines])}\n\n{_NOTE}"
 
 
 def pace_rows(document: Document) -> list[list[str]]:

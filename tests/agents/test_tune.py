@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from robocell_agents import tuning, tuning_study
 from robocell_agents import tune as tuning_command
+from robocell_agents import tuning, tuning_study
 from robocell_agents.tune import PROGRAMS, Search, tune
 from robocell_agents.tuning import cost, program_config, search_ranges
 from robocell_controller.cell import CellConfig
