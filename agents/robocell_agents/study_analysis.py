@@ -60,8 +60,7 @@ def analyse(study: Study, rows_of: RowsOf) -> Document:
 def pace_ratios(study: Study, conditions: Document) -> Document:
     """Geometric mean over the changes of good parts per hour, against each program: entry → program → scope → ratio.
 
-    A program that places nothing counts as if it had placed one part, so that there is a ratio; an entry that places
-    nothing under one change has a mean of 0.
+    Who places nothing under a change counts as if it had been one part, so that there is a ratio and a mean of them.
     """
     ratios: Document = {}
     for entry in study.entries:
@@ -126,14 +125,11 @@ def _geometric_mean(entry: str, other: str, conditions: list[Document]) -> float
     """Of the ratios of two paces; None without conditions."""
     if not conditions:
         return None
-    ratios = [
-        condition["entries"][entry]["parts_per_hour"] / _at_least_one_part(condition["entries"][other])
-        for condition in conditions
-    ]
-    return 0.0 if min(ratios) == 0.0 else math.exp(sum(map(math.log, ratios)) / len(ratios))
+    paces = [[_of_at_least_one_part(condition["entries"][name]) for name in (entry, other)] for condition in conditions]
+    return math.exp(sum(math.log(ours / theirs) for ours, theirs in paces) / len(paces))
 
 
-def _at_least_one_part(measured: Document) -> float:
+def _of_at_least_one_part(measured: Document) -> float:
     return max(float(measured["parts_per_hour"]), 3600.0 / float(measured["time_s"]))
 
 

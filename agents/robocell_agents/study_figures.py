@@ -22,11 +22,12 @@ _PROGRAM_MARKERS = {"program:guided": "D", "program:rigid": "s", "program:oracle
 _LEAST_RATIO, _GREATEST_RATIO = 0.25, 4.0  # what lies outside is drawn at the edge
 _TITLES = {"within": "within the training's ranges", "beyond": "beyond them"}
 _WIDTH = 10.0  # inches
+_REMARK: Any = {"ha": "right", "va": "bottom", "fontsize": 7, "color": MUTED}
 Document = dict[str, Any]
 
 
 def success(document: Document) -> str:
-    """Success of each contestant under each change, with Wilson 95 % intervals; grey names: not feasible."""
+    """Success of each contestant under each change, with Wilson 95 % intervals."""
     with mpl.rc_context(STYLE):
         figure, panels = _panels(document, "success")
         for kind, axes in panels.items():
@@ -102,10 +103,10 @@ def _panels(document: Document, label: str) -> tuple[Figure, dict[str, Axes]]:
         axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=label)
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
-    ticks = panels["within"].set_yticks(range(len(names)), [_spaced(name) for name in names])
-    feasible = [document["conditions"][f"{name}/within"]["feasible"] for name in names]
-    for tick, known in zip(ticks, feasible, strict=True):
-        tick.label1.set_color(MUTED if known is False else INK)
+        for index, name in enumerate(names):
+            if document["conditions"][f"{name}/{kind}"]["feasible"] is False:
+                axes.text(0.99, index + 0.42, "not feasible", transform=axes.get_yaxis_transform(), **_REMARK)
+    panels["within"].set_yticks(range(len(names)), [_spaced(name) for name in names], color=INK)
     return figure, panels
 
 

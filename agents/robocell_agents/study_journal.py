@@ -69,8 +69,8 @@ class Journal:
         line = json.dumps(content, allow_nan=False)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with self.path.open("ab", buffering=0) as file:  # one write, so that lines stay whole
+                file.write(f"{line}\n".encode())
         except OSError as error:
             raise InputError(self.path, error.strerror or str(error), "a place to write to") from error
         return line

@@ -13,6 +13,7 @@ _SCOPES = {"all": "all changes", "feasible": "feasible ones", "within": "within 
 _EXTRA = ("at least (95 %, one-sided)", "peak force, p95", "against {}, points", "p, Holm")
 _NONE = "-"
 _NOTE = f"(*) not feasible: the oracle program places less than {100 * FEASIBLE:.0f} %."
+_MEANS = "Who places nothing under a change counts in the means as if it had been one part."
 Document = dict[str, Any]
 
 
@@ -26,7 +27,7 @@ def page(document: Document, plots: list[str]) -> str:
         f"({hardware['wall_s']:.0f} s of {hardware['workers']} workers), from `study.json`. "
         f"Seeds {seeds['range']}, from {seeds['first']} on, the same for all. Contestants: {'; '.join(references)}.",
         *(f"![{plot.removesuffix('.svg')}]({plot})" for plot in plots),
-        f"## Good parts per hour, geometric mean over the changes\n\n{markdown_table(pace_rows(document))}",
+        f"## Good parts per hour, geometric mean over the changes\n\n{markdown_table(pace_rows(document))}\n\n{_MEANS}",
         *_recipes(document),
         *_shifts(document),
         _NOTE,
@@ -43,7 +44,7 @@ def readme_tables(document: Document) -> str:
         [_marked(name, condition), *(_success_and_pace(condition["entries"][entry]) for entry in shown)]
         for name, condition in document["conditions"].items()
     ]
-    return f"{markdown_table(pace_rows(document))}\n\n{markdown_table([header, *lines])}\n\n{_NOTE}"
+    return f"{markdown_table(pace_rows(document))}\n\n{markdown_table([header, *lines])}\n\n{_NOTE} {_MEANS}"
 
 
 def pace_rows(document: Document) -> list[list[str]]:

@@ -80,7 +80,7 @@ def test_mean_ratios_of_pace(document):
     assert quick["guided"]["all"] == pytest.approx((2.0**3 * 10.0) ** 0.25)
     assert quick["guided"]["feasible"] == pytest.approx(2.0)
     assert quick["rigid"]["all"] == pytest.approx(20.0)  # as if it had placed one of ten
-    assert document["pace"]["rigid"]["guided"]["all"] == 0.0
+    assert document["pace"]["rigid"]["guided"]["all"] == pytest.approx((0.1**3 * 0.5) ** 0.25)
     assert "guided" not in document["pace"]["guided"]
 
 
