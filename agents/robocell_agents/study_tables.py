@@ -13,6 +13,7 @@ _SCOPES = {"all": "all changes", "feasible": "feasible ones", "within": "within 
 _EXTRA = ("at least (95 %, one-sided)", "peak force, p95", "against {}, points", "p, Holm")
 _NONE = "-"
 _NOTE = f"(*) not feasible: the oracle program places less than {100 * FEASIBLE:.0f} %."
+_SEEDS = "Across training seeds, interquartile mean and 95 % interval of a stratified bootstrap"
 _MEANS = "Who places nothing under a change counts in the means as if it had been one part."
 Document = dict[str, Any]
 
@@ -28,7 +29,7 @@ def page(document: Document, plots: list[str]) -> str:
         f"Seeds {seeds['range']}, from {seeds['first']} on, the same for all. Contestants: {'; '.join(references)}.",
         *(f"![{plot.removesuffix('.svg')}]({plot})" for plot in plots),
         f"## Good parts per hour, geometric mean over the changes\n\n{markdown_table(pace_rows(document))}\n\n{_MEANS}",
-        *_recipes(document),
+        *_recipes(document, f"## {_SEEDS}"),
         *_shifts(document),
         _NOTE,
         *(f"## {entry}\n\n{markdown_table(_entry_rows(document, entry))}" for entry in _entries(document)),
@@ -37,14 +38,20 @@ def page(document: Document, plots: list[str]) -> str:
 
 
 def readme_tables(document: Document) -> str:
-    """The mean ratios, and each condition with each contestant's success and pace; of recipes, their first seed."""
+    """The mean ratios, recipes across seeds, and success and pace under each condition; of recipes, the first seed's."""
     shown = [each["entries"][0] for each in document["contestants"].values()]
     header = ["condition", *(f"{entry}: success, parts/h" for entry in shown)]
     lines = [
         [_marked(name, condition), *(_success_and_pace(condition["entries"][entry]) for entry in shown)]
         for name, condition in document["conditions"].items()
     ]
-    return f"{markdown_table(pace_rows(document))}\n\n{markdown_table([header, *lines])}\n\n{_NOTE} {_MEANS}"
+    parts = [
+        markdown_table(pace_rows(document)),
+        *_recipes(document, f"{_SEEDS}:"),
+        markdown_table([header, *lines]),
+        f"{_NOTE} {_MEANS}",
+    ]
+    return "\n\n".join(parts)
 
 
 def pace_rows(document: Document) -> list[list[str]]:
@@ -92,7 +99,7 @@ def _entry_rows(document: Document, entry: str) -> list[list[str]]:
     return [["condition", *COLUMNS, *extra], *rows]
 
 
-def _recipes(document: Document) -> list[str]:
+def _recipes(document: Document, title: str) -> list[str]:
     """Recipes of several training seeds over the conditions of each kind; nothing where there are none."""
     rows = [
         [name, kind, _interval(scores["success"], 100.0, 1, " %"), _interval(scores["parts_per_hour"], 1.0, 0, "")]
@@ -100,9 +107,7 @@ def _recipes(document: Document) -> list[str]:
         for kind, scores in recipe["over"].items()
         if scores
     ]
-    header = ["recipe", "conditions", "success", "parts/h"]
-    title = "## Across training seeds: interquartile mean, 95 % interval of a stratified bootstrap"
-    return [f"{title}\n\n{markdown_table([header, *rows])}"] if rows else []
+    return [title, markdown_table([["recipe", "conditions", "success", "parts/h"], *rows])] if rows else []
 
 
 def _shifts(document: Document) -> list[str]:

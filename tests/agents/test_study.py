@@ -216,6 +216,7 @@ def published(done, tmp_path):
 def test_the_readme_is_given_the_ratios_and_the_conditions(published):
     text = (published.parent / "README.md").read_text(encoding="utf-8")
     assert "| oracle | guided | " in text and "| heavier/beyond | 100.0 % (43.9-100.0), " in text
+    assert "| twins | beyond | 100.0 % (100.0-100.0) | " in text
     assert regenerate(published, check=True) == 0
 
 
