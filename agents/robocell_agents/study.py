@@ -68,7 +68,7 @@ def study(name_or_path: str | Path, workers: int) -> tuple[Document, Path]:
     _play(what, chunks, journal, workers)
     document = {
         "study": what.name,
-        **provenance.record(workers=workers, wall_s=round(journal.wall_s(), 1)),
+        **provenance.record(workers=workers, worker_s=round(journal.worker_s(), 1)),
         "seeds": {"range": what.config.seeds, "first": FIRST_SEED[what.config.seeds]},
         **analyse(what, lambda case, entry: _rows(chunks, journal, case, entry)),
     }

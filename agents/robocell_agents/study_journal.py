@@ -41,18 +41,18 @@ class Journal:
         """Whether the chunk is finished."""
         return name in self._lines
 
-    def add(self, name: str, rows: list[Row], wall_s: float) -> None:
-        """A chunk is finished; it took a worker ``wall_s`` s."""
-        self._lines[name] = self._append({"chunk": name, "wall_s": round(wall_s, 3), "rows": rows})
+    def add(self, name: str, rows: list[Row], worker_s: float) -> None:
+        """A chunk is finished; it took a worker ``worker_s`` s."""
+        self._lines[name] = self._append({"chunk": name, "worker_s": round(worker_s, 3), "rows": rows})
 
     def rows(self, name: str) -> list[Row]:
         """The rows of a finished chunk."""
         rows: list[Row] = json.loads(self._lines[name])["rows"]
         return rows
 
-    def wall_s(self) -> float:
+    def worker_s(self) -> float:
         """What all finished chunks took their workers, s."""
-        return sum(float(json.loads(line)["wall_s"]) for line in self._lines.values())
+        return sum(float(json.loads(line)["worker_s"]) for line in self._lines.values())
 
     def _take(self, lines: list[str], problem: dict[str, Any]) -> None:
         try:

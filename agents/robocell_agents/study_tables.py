@@ -25,7 +25,7 @@ def page(document: Document, plots: list[str]) -> str:
     parts = [
         f"# Study {document['study']}",
         f"Made by `{document['command']}` at commit {document['git']['commit']} on {hardware['cpu']} "
-        f"({hardware['wall_s']:.0f} s of {hardware['workers']} workers), from `study.json`. "
+        f"({hardware['workers']} workers, {hardware['worker_s']:.0f} s of their time in all), from `study.json`. "
         f"Seeds {seeds['range']}, from {seeds['first']} on, the same for all. Contestants: {'; '.join(references)}.",
         *(f"![{plot.removesuffix('.svg')}]({plot})" for plot in plots),
         f"## Good parts per hour, geometric mean over the changes\n\n{markdown_table(pace_rows(document))}\n\n{_MEANS}",
@@ -38,7 +38,7 @@ def page(document: Document, plots: list[str]) -> str:
 
 
 def readme_tables(document: Document) -> str:
-    """The mean ratios, recipes across seeds, and success and pace under each condition; of recipes, the first seed's."""
+    """Mean ratios, recipes across their seeds, and success and pace under each condition, of a recipe's first seed."""
     shown = [each["entries"][0] for each in document["contestants"].values()]
     header = ["condition", *(f"{entry}: success, parts/h" for entry in shown)]
     lines = [
