@@ -1,4 +1,4 @@
-"""The commands of training and proof: train, tune, evaluate, compare, record, export, bench, demo, results."""
+"""The commands of training and proof: train, tune, evaluate, compare, study, record, export, bench, demo, results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
-    for command in (train, tune, evaluate, compare, record, export, demo, results):
+    for command in (train, tune, evaluate, compare, study, record, export, demo, results):
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer, a floor or a limit.")
     bench.command("env")(bench_env)
@@ -104,6 +104,19 @@ def compare(
         print(json.dumps(document, indent=2))
     else:
         Console().print(comparison_table(document))
+
+
+def study(
+    config: Annotated[str, typer.Argument(help="Name or file of a study, e.g. adaptivity.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the results do not depend on it.")] = 2,
+) -> None:
+    """Evaluate contestants on nominal production and under every change; called again after a stop, it goes on."""
+    from robocell_agents.study import study as play
+    from robocell_agents.study_tables import study_table
+
+    document, folder = play(config, workers)
+    Console().print(study_table(document))
+    Console(stderr=True).print(f"results, tables and plots are in {folder}")
 
 
 def record(
