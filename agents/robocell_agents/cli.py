@@ -129,11 +129,13 @@ def record(
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
     out: OutOption,
+    key: Annotated[str, typer.Option(help="Key of this installation to sign with.")] = "development",
+    epoch: Annotated[int, typer.Option(min=1, help="Grows when older bundles of the name are to be withdrawn.")] = 1,
 ) -> None:
-    """Export the policy of a run as a bundle, after replaying it against ONNX Runtime."""
+    """Export the policy of a run as a signed bundle, after replaying it against ONNX Runtime."""
     from robocell_agents.export import export as write
 
-    parity = write(run, out)
+    parity = write(run, out, key, epoch)
     Console().print(f"{out}: the run's policy and ONNX Runtime agree within {parity.greatest:.1e}")
 
 

@@ -13,13 +13,18 @@ from typing import Annotated
 import typer
 
 from robocell_controller.errors import InputError
+from robocell_controller.trust import commands as trust_commands
+from robocell_controller.trust.unpickling import forbid_unpickling
 
 COMMANDS = "robocell.commands"  # entry points: functions that add commands to the app
 _INTERRUPTED = 130  # 128 + SIGINT
+_NO_UNPICKLING = ("run", "verify", "sign", "keys")  # training's commands unpickle what Stable-Baselines3 has saved
 
 
 def main() -> None:
     """Runs the command line and exits."""
+    if sys.argv[1:2] and sys.argv[1] in _NO_UNPICKLING:
+        forbid_unpickling()
     sys.exit(execute(sys.argv[1:]))
 
 
@@ -45,6 +50,7 @@ def build_app() -> typer.Typer:
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
     app.callback(invoke_without_command=True)(_robocell)
     app.command()(run)
+    trust_commands.register(app)
     for entry in entry_points(group=COMMANDS):
         try:
             entry.load()(app)

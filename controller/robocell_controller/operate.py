@@ -26,6 +26,8 @@ from robocell_controller.progress import progress_bar
 from robocell_controller.run_log import RunLog
 from robocell_controller.signals import stop_signals
 from robocell_controller.summary import RunSummary
+from robocell_controller.trust.anchors import remember_epoch
+from robocell_controller.trust.keys import DEVELOPMENT_NOTICE, TrustedKey
 
 PLANTS = "robocell.plants"  # entry points: functions of a cell config and a seed that return a plant
 _PROGRAM = "program:"
@@ -68,7 +70,7 @@ def run_order(order: Order, interrupts: list[int], show: bool) -> RunSummary:
         InputError: bad bundle, cell, plant or log.
     """
     cell = load(CellConfig, "cells", order.cell)
-    actor = load_actor(order.bundle, cell)
+    actor, key = load_actor(order.bundle, cell)
     with ExitStack() as stack:
         plant = make_plant(cell, order)
         stack.callback(plant.close)
@@ -82,21 +84,28 @@ def run_order(order: Order, interrupts: list[int], show: bool) -> RunSummary:
             loop.request_stop(signal.Signals(number).name)
 
         stack.enter_context(stop_signals(stop))
-        return loop.run(order.parts)
+        signed_by = {"id": key.id, "name": key.name, "kind": key.kind} if key else None
+        return replace(loop.run(order.parts), signed_by=signed_by)
 
 
-def load_actor(reference: str, cell: CellConfig) -> Actor:
-    """The policy of a bundle folder, or ``program:guided``.
+def load_actor(reference: str, cell: CellConfig) -> tuple[Actor, TrustedKey | None]:
+    """The policy of a bundle folder and the key that signed it, or ``program:guided``.
+
+    Says on stderr when it is a development key. The bundle's epoch is remembered: no older one is let in again.
 
     Raises:
         InputError: no such program, or a bundle that does not pass its checks.
     """
     if not reference.startswith(_PROGRAM):
-        return policy_actor(load_bundle(Path(reference), cell).policy)
+        bundle = load_bundle(Path(reference), cell)
+        remember_epoch(bundle.manifest.name, bundle.manifest.epoch, bundle.key.kind)
+        if bundle.key.kind == "development":
+            print(f"robocell: {reference}: {DEVELOPMENT_NOTICE}", file=sys.stderr)
+        return policy_actor(bundle.policy), bundle.key
     if reference != f"{_PROGRAM}guided":  # the others need what only a simulation or a teacher knows
         raise InputError(reference, "not a program of the controller", f"{_PROGRAM}guided or a bundle folder")
     config = load_program_config("guided")
-    return program_actor(PickPlaceProgram(config, cell.motion, cell.rates, cell.load_robot().gripper))
+    return program_actor(PickPlaceProgram(config, cell.motion, cell.rates, cell.load_robot().gripper)), None
 
 
 def make_plant(cell: CellConfig, order: Order) -> Plant:
@@ -127,6 +136,9 @@ def summary_table(summary: RunSummary) -> Table:
 
 
 def _rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
+    if key := summary.signed_by:
+        warning = f": {DEVELOPMENT_NOTICE}" if key["kind"] == "development" else ""
+        yield "policy signed by", f"{key['name']} ({key['id']}){warning}"
     yield "parts placed", f"{summary.placed} of {summary.parts}"
     if success := summary.success:
         interval = f"{100 * success['low']:.1f} to {100 * success['high']:.1f} %"
