@@ -57,6 +57,7 @@ class Bundle:
         contract: what its numbers mean.
         manifest: what it is called and where it comes from.
         key: who signed it.
+        files: their content as it was checked.
         latencies: of the policy on this machine, in the replay of the golden pairs.
         timings_ms: what each check took.
     """
@@ -65,6 +66,7 @@ class Bundle:
     contract: Contract
     manifest: Manifest
     key: TrustedKey
+    files: dict[str, bytes]
     latencies: Latencies
     timings_ms: dict[str, float]
 
@@ -103,7 +105,7 @@ def load_bundle(folder: Path, cell: CellConfig | None = None, anchors: Anchors |
     with watch("golden"):
         latencies = check_golden(folder / GOLDEN, parse_golden(folder / GOLDEN, content[GOLDEN]), policy)
         _check_latency(folder / POLICY, latencies, contract)
-    return Bundle(policy, contract, manifest, key, latencies, watch.timings_ms)
+    return Bundle(policy, contract, manifest, key, content, latencies, watch.timings_ms)
 
 
 def write_bundle(folder: Path, files: dict[str, bytes], manifest: dict[str, Any], key: SigningKey) -> None:

@@ -20,6 +20,7 @@ from robocell_controller.trust.canonical import json_bytes
 from robocell_controller.trust.refusals import Code, RefusedError
 
 FRAMES = {"observation": "base", "action": "base", "yaw": "about base z"}
+_MARGIN = 0.1  # of the training envelope, of the recorded span
 PerFeature = Annotated[list[float], Len(OBSERVATION_SIZE, OBSERVATION_SIZE)]
 _CODES = {
     "observation": Code.CONTRACT_OBSERVATION,
@@ -53,7 +54,7 @@ class SafetyEnvelope(Config):
 
 
 class TrainingEnvelope(Config):
-    """Least and greatest value of each entry of the observation in recorded operation."""
+    """Least and greatest value of each entry of the observation in recorded operation, and a tenth more."""
 
     lower: PerFeature
     upper: PerFeature
@@ -97,9 +98,10 @@ def own_contract(cell: CellConfig, name: str, envelope: TrainingEnvelope) -> Con
 
 
 def training_envelope(observations: npt.NDArray[np.float32]) -> TrainingEnvelope:
-    """Bounds of recorded ``observations``, [n, OBSERVATION_SIZE]."""
-    lower, upper = observations.min(axis=0).tolist(), observations.max(axis=0).tolist()
-    return TrainingEnvelope(lower=lower, upper=upper)
+    """Bounds of recorded ``observations``, [n, OBSERVATION_SIZE], and a margin: a record of minutes holds no extremes."""
+    lower, upper = observations.min(axis=0), observations.max(axis=0)
+    margin = _MARGIN * (upper - lower)
+    return TrainingEnvelope(lower=(lower - margin).tolist(), upper=(upper + margin).tolist())
 
 
 def check_contract(path: Path, contract: Contract, cell: CellConfig | None) -> None:

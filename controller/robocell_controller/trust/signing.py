@@ -89,8 +89,7 @@ def new_key(name: str, kind: Kind, today: date) -> SigningKey:
     for path in (private_file(name), user_folder() / f"{name}.yaml"):
         if path.exists():
             raise InputError(path, "exists already", "another name: a key is never overwritten")
-    pem = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_whole(private_file(name), pem, mode=0o600)
+    write_private(private_file(name), key.private)
     write_key(user_folder(), key.public)
     return key
 
@@ -104,7 +103,7 @@ def load_signing_key(ring: KeyRing, name: str, today: date) -> SigningKey:
     path = private_file(name)
     if name == DEVELOPMENT and not path.exists():
         return new_key(name, "development", today)
-    private = _read_private(path)
+    private = read_private(path)
     known = next((key for key in ring.keys.values() if key.loaded() == private.public_key()), None)
     if known is None or known.state(today) != "trusted":
         state = known.state(today) if known else f"not in {user_folder()}"
@@ -117,7 +116,17 @@ def private_file(name: str) -> Path:
     return home() / "private" / f"{name}.pem"
 
 
-def _read_private(path: Path) -> Ed25519PrivateKey:
+def write_private(path: Path, key: Ed25519PrivateKey) -> None:
+    """Writes a private key that nobody else can read."""
+    write_whole(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
+
+
+def read_private(path: Path) -> Ed25519PrivateKey:
+    """The private key in a file.
+
+    Raises:
+        InputError: no such key, or others can read it.
+    """
     expected = "a private key made by robocell keys new"
     try:
         if path.stat().st_mode & 0o077:
