@@ -98,7 +98,7 @@ def own_contract(cell: CellConfig, name: str, envelope: TrainingEnvelope) -> Con
 
 
 def training_envelope(observations: npt.NDArray[np.float32]) -> TrainingEnvelope:
-    """Bounds of recorded ``observations``, [n, OBSERVATION_SIZE], and a margin: a record of minutes holds no extremes."""
+    """Bounds of recorded ``observations``, [n, OBSERVATION_SIZE], with a margin: no short record holds the extremes."""
     lower, upper = observations.min(axis=0), observations.max(axis=0)
     margin = _MARGIN * (upper - lower)
     return TrainingEnvelope(lower=(lower - margin).tolist(), upper=(upper + margin).tolist())

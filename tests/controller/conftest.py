@@ -3,16 +3,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import graphs
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM, write_bundle
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.golden import Golden
-from robocell_controller.observer import BOUNDS, OBSERVATION_SIZE
+from robocell_controller.observer import BOUNDS
 from robocell_controller.onnx_policy import OnnxPolicy
 from robocell_controller.policy_contract import own_contract, training_envelope
 from robocell_controller.trust.anchors import load_anchors
@@ -29,31 +28,13 @@ def cell() -> CellConfig:
 
 @pytest.fixture(scope="session")
 def tiny_graph() -> Callable[..., bytes]:
-    return _tiny_graph
-
-
-def _tiny_graph(inputs: int = OBSERVATION_SIZE, outputs: int = 5) -> bytes:
-    """ONNX bytes of tanh(observation · weights)."""
-    weights = np.random.default_rng(0).normal(0.0, 0.3, (inputs, outputs)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("MatMul", ["observation", "weights"], ["product"]),
-            helper.make_node("Tanh", ["product"], ["action"]),
-        ],
-        "tiny",
-        [helper.make_tensor_value_info("observation", TensorProto.FLOAT, [1, inputs])],
-        [helper.make_tensor_value_info("action", TensorProto.FLOAT, [1, outputs])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return graphs.tiny
 
 
 @pytest.fixture(scope="session")
 def bundle_files(cell: CellConfig) -> dict[str, bytes]:
     """Everything in a bundle but its manifest."""
-    graph = _tiny_graph()
+    graph = graphs.tiny()
     policy = OnnxPolicy(Path("tiny.onnx"), graph)
     observations = np.random.default_rng(1).uniform(-BOUNDS, BOUNDS, (20, len(BOUNDS))).astype(np.float32)
     golden = Golden(observations, np.array([policy.act(observation) for observation in observations]))

@@ -1,7 +1,7 @@
 """A sequential test of a candidate against the policy in use: looks after every cycle, stops as soon as it may.
 
-Hypotheses, for good parts: *equal* rates of success p and p; *worse* p and p − 0.10. For cycle times of good parts:
-*equal* means; *slower* by 10 %. Both are tested by the ratio of the greatest likelihoods under either hypothesis, with
+Hypotheses, for good parts: *equal* or better, a rate of success of at least the active one's, p; *worse*, p − 0.10 at
+most. For cycle times of good parts: *equal* means; *slower* by 10 %. Both are tested by the ratio of the greatest likelihoods under either hypothesis, with
 Wald's bounds (A. Wald, Sequential Tests of Statistical Hypotheses, Annals of Mathematical Statistics 16, 1945).
 Nuisance parameters are maximised over, so the bounds hold approximately; ``robocell bench canary`` counts the errors.
 """
@@ -24,7 +24,8 @@ MOST_CYCLES = 600  # of each arm; who has not shown by then to be as good is not
 Verdict = Literal["continue", "accept", "reject", "undecided"]
 _REJECT = math.log((1.0 - FALSE_ACCEPTANCE) / FALSE_REJECTION)
 _ACCEPT = math.log(FALSE_ACCEPTANCE / (1.0 - FALSE_REJECTION))
-_RATES = np.linspace(WORSE_BY + 1e-3, 1.0 - 1e-3, 400)  # grid of p
+_LEAST_RATE = 1e-3  # nothing is quite impossible
+_RATES = np.linspace(WORSE_BY + _LEAST_RATE, 1.0 - _LEAST_RATE, 400)  # grid of p
 _LEAST_TIMES = 10  # of each arm, before cycle times are compared
 
 Array = npt.NDArray[np.float64]
@@ -59,8 +60,9 @@ def verdict(active: Arm, candidate: Arm) -> Verdict:
 
 def success_ratio(active: Arm, candidate: Arm) -> float:
     """Logarithm of the likelihood of *worse* over that of *equal*."""
-    worse = _log_likelihood(active, _RATES) + _log_likelihood(candidate, _RATES - WORSE_BY)
-    equal = _log_likelihood(active, _RATES) + _log_likelihood(candidate, _RATES)
+    seen = candidate.good / max(candidate.cycles, 1)
+    worse = _log_likelihood(active, _RATES) + _log_likelihood(candidate, np.minimum(seen, _RATES - WORSE_BY))
+    equal = _log_likelihood(active, _RATES) + _log_likelihood(candidate, np.maximum(seen, _RATES))
     return float(worse.max() - equal.max())
 
 
@@ -80,5 +82,6 @@ def time_ratio(active: Arm, candidate: Arm) -> float | None:
 
 
 def _log_likelihood(arm: Arm, rates: Array) -> Array:
+    rates = np.clip(rates, _LEAST_RATE, 1.0 - _LEAST_RATE)
     result: Array = arm.good * np.log(rates) + (arm.cycles - arm.good) * np.log1p(-rates)
     return result

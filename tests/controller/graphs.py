@@ -1,4 +1,4 @@
-"""Hostile ONNX graphs, each with one thing wrong."""
+"""A tiny policy as an ONNX graph, and hostile ones, each with one thing wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,27 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from robocell_controller.observer import OBSERVATION_SIZE
+
 Change = Callable[[onnx.ModelProto], None]
+
+
+def tiny(inputs: int = OBSERVATION_SIZE, outputs: int = 5) -> bytes:
+    """ONNX bytes of tanh(observation · weights)."""
+    weights = np.random.default_rng(0).normal(0.0, 0.3, (inputs, outputs)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["observation", "weights"], ["product"]),
+            helper.make_node("Tanh", ["product"], ["action"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("observation", TensorProto.FLOAT, [1, inputs])],
+        [helper.make_tensor_value_info("action", TensorProto.FLOAT, [1, outputs])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
 
 
 def changed(content: bytes, change: Change) -> bytes:
