@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from robocell_agents import checkpoint
+from robocell_agents import checkpoint, pickles
 from robocell_agents.algorithms import algorithm_class, build, make_vec_env
 from robocell_agents.averaging import averaged
 from robocell_agents.cloning import clone, plain_layers, set_actor_trainable
@@ -186,6 +186,7 @@ class Training:
         if self.best is None or score.better_than(self.best):
             self.best = score
             model.save(self.run / "policy.new.zip")
+            pickles.note(self.run / "policy.new.zip")
             (self.run / "policy.new.zip").replace(self.run / "policy.zip")
 
     @property

@@ -1,9 +1,10 @@
 """A sequential test of a candidate against the policy in use: looks after every cycle, stops as soon as it may.
 
 Hypotheses, for good parts: *equal* or better, a rate of success of at least the active one's, p; *worse*, p − 0.10 at
-most. For cycle times of good parts: *equal* means; *slower* by 10 %. Both are tested by the ratio of the greatest likelihoods under either hypothesis, with
-Wald's bounds (A. Wald, Sequential Tests of Statistical Hypotheses, Annals of Mathematical Statistics 16, 1945).
-Nuisance parameters are maximised over, so the bounds hold approximately; ``robocell bench canary`` counts the errors.
+most. For cycle times of good parts: *equal* means; *slower* by 10 %. Both are tested by the ratio of the greatest
+likelihoods under either hypothesis, with Wald's bounds (A. Wald, Sequential Tests of Statistical Hypotheses, Annals of
+Mathematical Statistics 16, 1945). Nuisance parameters are maximised over, so the bounds hold approximately;
+``robocell bench canary`` counts the errors.
 """
 
 from __future__ import annotations
