@@ -92,7 +92,8 @@ def run_order(order: Order, interrupts: list[int], show: bool) -> RunSummary:
             loop.request_stop(signal.Signals(number).name)
 
         stack.enter_context(stop_signals(stop))
-        return replace(loop.run(order.parts), **acting.report())
+        summary = loop.run(order.parts)
+        return replace(summary, **acting.report(fault=bool(summary.stopped) and not interrupts))
 
 
 def deployment(order: Order, cell: CellConfig) -> Deployment:

@@ -75,9 +75,13 @@ class Canary:
                 self._recorder.start()
         self._turn = self._draw()
 
-    def report(self) -> dict[str, Any]:
-        """The evidence so far; ends an open canary as undecided, which promotes nothing."""
-        if self._verdict == "continue":
+    def report(self, fault: bool) -> dict[str, Any]:
+        """The evidence; ends an open canary: rejected if the candidate has led to a fault, else undecided."""
+        if self._verdict == "continue" and fault and self._turn == _CANDIDATE:
+            self._arms[_CANDIDATE].add(False, 0.0)
+            self._verdict = "reject"
+            self._record()
+        elif self._verdict == "continue":
             self._verdict = "undecided"
             self._record()
         winner = _CANDIDATE if self._verdict == "accept" else _ACTIVE

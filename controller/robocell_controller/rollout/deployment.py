@@ -41,8 +41,11 @@ class Deployment(Protocol):
     def cycle_ended(self, cycle: Cycle) -> None:
         """A cycle is over, the next one has not begun."""
 
-    def report(self) -> dict[str, Any]:
-        """Fields of the run's summary: ``signed_by``, and ``rollout`` where there is something to tell."""
+    def report(self, fault: bool) -> dict[str, Any]:
+        """Fields of the run's summary: ``signed_by``, and ``rollout`` where there is something to tell.
+
+        ``fault`` says that the loop has stopped itself in the middle of a cycle. Called once, when the run is over.
+        """
 
     def close(self) -> None:
         """Ends what runs in the background."""
@@ -62,7 +65,7 @@ class Solo:
     def cycle_ended(self, cycle: Cycle) -> None:
         """Nothing changes."""
 
-    def report(self) -> dict[str, Any]:
+    def report(self, fault: bool) -> dict[str, Any]:
         """Who signed it."""
         return {"signed_by": signed_by(self.key)}
 
@@ -96,7 +99,7 @@ class Following:
         self._swaps += ready is not self._current
         self._current = ready
 
-    def report(self) -> dict[str, Any]:
+    def report(self, fault: bool) -> dict[str, Any]:
         """Who signed what acts now, and how often it has changed."""
         return {"signed_by": signed_by(self._current.key), "rollout": {"mode": "store", "swaps": self._swaps}}
 

@@ -45,7 +45,7 @@ class Shadowing:
         """Lets the active one change hands."""
         self._active.cycle_ended(cycle)
 
-    def report(self) -> dict[str, Any]:
+    def report(self, fault: bool) -> dict[str, Any]:
         """What the candidate would have done, beside the active one's own report."""
         differences = np.array(self._differences).reshape(-1, len(ACTION_NAMES))
         n = len(differences)
@@ -63,7 +63,7 @@ class Shadowing:
             "out_of_envelope_rate": self._outside / n if n else 0.0,
             "latency_us": self._latencies.summary_us(),
         }
-        return {**self._active.report(), "rollout": shadow}
+        return {**self._active.report(fault), "rollout": shadow}
 
     def close(self) -> None:
         """Ends what the active one has running."""

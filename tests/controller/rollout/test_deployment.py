@@ -76,7 +76,7 @@ def test_a_promotion_takes_effect_between_cycles_and_a_roll_back_within_one(
     following.look()
     following.cycle_ended(BAD)
     np.testing.assert_array_equal(following.act(path(), None), ACTION)  # type: ignore[arg-type]
-    assert following.report()["rollout"] == {"mode": "store", "swaps": 2}
+    assert following.report(fault=False)["rollout"] == {"mode": "store", "swaps": 2}
 
 
 def test_a_store_that_breaks_under_way_changes_nothing(
@@ -100,7 +100,7 @@ def test_the_shadow_is_listened_to_and_never_obeyed(bundle: Path, other: Path, c
     action = shadowing.act(path(), None)  # type: ignore[arg-type]
     np.testing.assert_array_equal(action, active.act(path(), None))  # type: ignore[arg-type]
     shadowing.act(path(np.full(33, 2.9, np.float32), "joint jerk"), None)  # type: ignore[arg-type]
-    told = shadowing.report()["rollout"]
+    told = shadowing.report(fault=False)["rollout"]
     assert told["decisions"] == 2
     assert told["would_be_interventions"] == {"joint jerk": 1}
     assert told["out_of_envelope_rate"] == 0.5
@@ -134,7 +134,7 @@ def test_an_equal_candidate_is_promoted_with_its_evidence(canary: Canary, store:
     assert sum(turns[:decided]) == decided // 2  # as many turns each
     assert turns[:decided] not in ([False, True] * (decided // 2), [True, False] * (decided // 2))
     assert all(turns[decided:])  # the winner goes on
-    assert canary.report()["rollout"]["verdict"] == "accept"
+    assert canary.report(fault=False)["rollout"]["verdict"] == "accept"
 
 
 def test_a_worse_candidate_is_stopped_and_acts_no_more(canary: Canary, store: Store) -> None:
@@ -149,10 +149,17 @@ def test_a_worse_candidate_is_stopped_and_acts_no_more(canary: Canary, store: St
 def test_a_canary_that_is_cut_short_promotes_nothing(canary: Canary, store: Store) -> None:
     before = store.promoted("tiny")
     play(canary, 1.0, 6)
-    assert canary.report()["rollout"]["verdict"] == "undecided"
+    assert canary.report(fault=False)["rollout"]["verdict"] == "undecided"
     assert store.entries()[-1].event == "undecided"
     assert store.promoted("tiny") == before
     assert MOST_CYCLES > 6
+
+
+def test_a_candidate_in_whose_turn_the_loop_has_to_stop_is_rejected(canary: Canary, store: Store) -> None:
+    while np.allclose(canary.act(path(), None), ACTION):  # type: ignore[arg-type]
+        canary.cycle_ended(GOOD)
+    assert canary.report(fault=True)["rollout"]["verdict"] == "reject"
+    assert store.entries()[-1].event == "reject"
 
 
 def test_a_canary_needs_a_policy_that_can_be_rolled_back(bundle: Path, other: Path, cell: CellConfig) -> None:
