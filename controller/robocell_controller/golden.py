@@ -73,7 +73,7 @@ def check_golden(path: Path, golden: Golden, policy: OnnxPolicy) -> Latencies:
     latencies, begin = Latencies(), time.perf_counter_ns()
     for row, (observation, action) in enumerate(zip(golden.observations, golden.actions, strict=True)):
         start = time.perf_counter_ns()
-        replayed = policy.act(observation)
+        replayed = _replayed(f"{path}: row {row}", policy, observation)
         end = time.perf_counter_ns()
         latencies.add(end - start)
         error = float(np.nan_to_num(np.abs(replayed - action), nan=np.inf).max())
@@ -84,6 +84,13 @@ def check_golden(path: Path, golden: Golden, policy: OnnxPolicy) -> Latencies:
             found = f"{row + 1} of {len(golden.actions)} pairs in {REPLAY_LIMIT_S} s"
             raise RefusedError(Code.TOO_SLOW, path, found, "all of them")
     return latencies
+
+
+def _replayed(place: str, policy: OnnxPolicy, observation: Vectors) -> Vectors:
+    try:
+        return policy.act(observation)
+    except Exception as error:  # some graphs fail only when they run; ONNX Runtime has a class for each status code
+        raise RefusedError(Code.ONNX_RUNTIME, place, str(error), "a graph that runs") from error
 
 
 def _members(path: Path, content: bytes) -> dict[str, bytes]:

@@ -63,9 +63,7 @@ def read_manifest(path: Path, data: bytes, names: set[str]) -> Manifest:
             raise RefusedError(Code.MANIFEST_TRAVERSAL, f"{path}: files", repr(name)[:80], "names without folders")
     if manifest.files.keys() != names:
         differ = ", ".join(sorted(manifest.files.keys() ^ names))
-        raise RefusedError(
-            Code.MANIFEST_FILES, f"{path}: files", f"another list, it differs in {differ}"[:200], "each file"
-        )
+        raise RefusedError(Code.MANIFEST_FILES, f"{path}: files", f"another list, it differs in {differ}", "each file")
     return manifest
 
 

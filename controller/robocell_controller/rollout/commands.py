@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +35,7 @@ def install(
     from robocell_controller.rollout.store import Store
 
     entry = Store().install(bundle, _cell(cell))
-    typer.echo(f"{entry.name}: installed as {entry.bundle[:12]}")
+    typer.echo(f"{entry.name}: installed as {entry.bundle[:12]}{_warning(entry.bundle)}")
 
 
 def list_(as_json: JsonOption = False) -> None:
@@ -44,13 +45,14 @@ def list_(as_json: JsonOption = False) -> None:
 
     from robocell_controller.rollout.store import Store
 
-    rows = [(each.name, each.digest, each.promoted) for each in Store().installed()]
+    found = Store().installed()
     if as_json:
-        print(json.dumps([dict(zip(("name", "bundle", "promoted"), row, strict=True)) for row in rows], indent=2))
+        print(json.dumps([asdict(each) for each in found], indent=2))
         return
-    table = Table("name", "bundle", "promoted")
-    for name, digest, promoted in rows:
-        table.add_row(name, digest[:12], "yes" if promoted else "")
+    table = Table("name", "bundle", "promoted", "signed with")
+    for each in found:
+        key = "a release key" if each.key_kind == "release" else "a DEVELOPMENT key"
+        table.add_row(each.name, each.digest[:12], "yes" if each.promoted else "", key)
     Console().print(table)
 
 
@@ -62,7 +64,7 @@ def promote(
     from robocell_controller.rollout.store import Store
 
     entry = Store().promote(bundle, _cell(cell))
-    typer.echo(f"store:{entry.name} is {entry.bundle[:12]} now")
+    typer.echo(f"store:{entry.name} is {entry.bundle[:12]} now{_warning(entry.bundle)}")
 
 
 def rollback(
@@ -73,7 +75,7 @@ def rollback(
     from robocell_controller.rollout.store import Store
 
     entry = Store().rollback(name, _cell(cell))
-    typer.echo(f"store:{entry.name} is {entry.bundle[:12]} again")
+    typer.echo(f"store:{entry.name} is {entry.bundle[:12]} again{_warning(entry.bundle)}")
 
 
 def history(as_json: JsonOption = False) -> None:
@@ -91,6 +93,14 @@ def history(as_json: JsonOption = False) -> None:
     for entry in entries:
         table.add_row(entry.time, entry.event, entry.name, entry.bundle[:12], str(entry.evidence.get("verdict", "")))
     Console().print(table)
+
+
+def _warning(digest: str) -> str:
+    """What every screen says of a bundle that was not released."""
+    from robocell_controller.rollout.store import Store
+    from robocell_controller.trust.keys import DEVELOPMENT_NOTICE
+
+    return f": {DEVELOPMENT_NOTICE}" if Store().find(digest).key_kind == "development" else ""
 
 
 def _cell(name: str) -> CellConfig:

@@ -30,11 +30,13 @@ class Installed:
         name: of the policy.
         digest: SHA-256 of manifest and signature.
         promoted: whether ``store:NAME`` is this one.
+        key_kind: of the key that signed it: ``release`` or ``development``.
     """
 
     name: str
     digest: str
     promoted: bool
+    key_kind: str
 
 
 class Store:
@@ -108,8 +110,11 @@ class Store:
     def installed(self) -> list[Installed]:
         """All bundles, in the order of their installation."""
         in_use = {stack[-1] for stack in self._promotions().values()}
-        found = {each.bundle: each.name for each in self.entries() if each.event == "install"}
-        return [Installed(name, digest, digest in in_use) for digest, name in found.items()]
+        return [
+            Installed(each.name, each.bundle, each.bundle in in_use, str(each.evidence["key_kind"]))
+            for each in self.entries()
+            if each.event == "install"
+        ]
 
     def find(self, reference: str) -> Installed:
         """The bundle of a digest or its beginning, or the one that was installed last under a name.

@@ -56,6 +56,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Make every check that robocell run makes; exit code 2 and one code if it refuses."""
+    from robocell_controller.trust.keys import DEVELOPMENT_NOTICE
     from robocell_controller.trust.refusals import RefusedError
 
     try:
@@ -71,6 +72,8 @@ def verify(
     key, golden = report["key"], report["timings_ms"]["golden"]
     typer.echo(f"{bundle}: {report['name']} {report['version']}, epoch {report['epoch']}: accepted for {cell}")
     typer.echo(f"signed with the {key['kind']} key '{key['name']}' ({key['id']}), valid until {key['expires']}")
+    if key["kind"] == "development":
+        typer.echo(DEVELOPMENT_NOTICE)
     typer.echo(f"checked in {report['verify_ms']:.1f} ms, golden pairs replayed in {golden:.1f} ms")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from robocell_controller.errors import InputError
 
+_LONGEST = 300  # characters of what was found
+
 
 class Code(str, Enum):
     """The codes, in the order of the checks; a code keeps its meaning for good. The page docs/bundles.md lists them."""
@@ -86,7 +88,8 @@ class RefusedError(InputError):
     """A bundle, key or store that is not trusted; ``code`` says why, and ends the message."""
 
     def __init__(self, code: Code, place: str | Path, found: str, expected: str) -> None:
-        """Builds the one-line message, see :class:`InputError`."""
+        """Builds the one-line message, see :class:`InputError`; what a hostile file says of itself is cut short."""
+        found = found if len(found) <= _LONGEST else found[:_LONGEST] + "…"
         super().__init__(place, found, f"{expected} ({code.value})")
         self.code = code
         self._parts = (code, place, found, expected)

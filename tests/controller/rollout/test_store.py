@@ -135,11 +135,14 @@ def test_the_commands(
     assert execute(["sign", str(bundle)]) == 0
     assert execute(["policy", "install", str(bundle)]) == 0
     assert execute(["policy", "promote", "tiny"]) == 0
+    assert execute(["policy", "list"]) == 0
+    assert execute(["verify", str(bundle)]) == 0
+    assert capsys.readouterr().out.count("DEVELOPMENT key") == 4  # on every screen
     assert execute(["policy", "rollback", "tiny"]) == 2
     capsys.readouterr()
     assert execute(["policy", "list", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert (row["name"], row["promoted"]) == ("tiny", True)
+    assert (row["name"], row["promoted"], row["key_kind"]) == ("tiny", True, "development")
     assert execute(["policy", "history", "--json"]) == 0
     assert [entry["event"] for entry in json.loads(capsys.readouterr().out)] == ["install", "promote"]
     assert execute(["policy", "promote", "nothing"]) == 2
