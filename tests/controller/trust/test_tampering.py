@@ -446,3 +446,9 @@ def test_every_code_but_those_of_broken_machines_has_its_attack() -> None:
     alone = {Code.ONNX_PARSE, Code.ONNX_ENCODING, Code.GOLDEN_MISMATCH, Code.TOO_SLOW}
     assert len(tried | alone) >= 30
     assert set(Code) - tried - alone == {Code.FILE_UNREADABLE, Code.STORE}
+
+
+def test_every_code_is_documented_once_in_its_place() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "bundles.md").read_text(encoding="utf-8")
+    table = page[page.index("## What is checked") : page.index("**No pickle.**")]
+    assert [code.value for code in Code if table.count(f"`{code.value}`") != 1] == []
