@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 WORSE_BY = 0.10  # of the rate of success
 SLOWER_BY = 0.10  # of the mean cycle time
-FALSE_REJECTION, FALSE_ACCEPTANCE = 0.01, 0.02  # of each of the two tests
+FALSE_REJECTION, FALSE_ACCEPTANCE = 0.01, 0.01  # of each of the two tests
 LEAST_CYCLES = 20  # of each arm, before anything is accepted
 MOST_CYCLES = 600  # of each arm; who has not shown by then to be as good is not promoted
 
@@ -26,7 +26,7 @@ Verdict = Literal["continue", "accept", "reject", "undecided"]
 _REJECT = math.log((1.0 - FALSE_ACCEPTANCE) / FALSE_REJECTION)
 _ACCEPT = math.log(FALSE_ACCEPTANCE / (1.0 - FALSE_REJECTION))
 _LEAST_RATE = 1e-3  # nothing is quite impossible
-_RATES = np.linspace(WORSE_BY + _LEAST_RATE, 1.0 - _LEAST_RATE, 400)  # grid of p
+_RATES = np.linspace(WORSE_BY + _LEAST_RATE, 1.0 - _LEAST_RATE, 200)  # grid of p
 _LEAST_TIMES = 10  # of each arm, before cycle times are compared
 
 Array = npt.NDArray[np.float64]
