@@ -16,7 +16,7 @@ from robocell_controller.record import record
 from robocell_controller.stations import BeltConfig
 
 HOLDING_EFFORT = 4.0  # N between the pads from which something is in the hand,
-HOLDING_MISFIT = 0.006  # m, if the pads are no further apart than the part is wide: they may also press on the table
+HOLDING_MISFIT = 0.006  # m, if the pads are as far apart as the part is wide: they may also press on the table, or meet
 _AT_REST = np.zeros(3)
 _HISTORY = 16  # TCP poses remembered, policy periods; bounds the tracker delay that can be compensated
 
@@ -32,6 +32,7 @@ class View:
         part_position: [3] m, part centre.
         part_yaw: rad, the quarter-turn branch nearest to the previous view's.
         part_velocity: [3] m/s, of the belt under it or of the hand that holds it; otherwise 0.
+        part_lifted: m, height of the part over where it was last seen lying.
         part: what the recipe tells of it.
         place_position: [3] m, where the part's centre belongs.
         place_yaw: rad.
@@ -51,6 +52,7 @@ class View:
     part_position: Array
     part_yaw: float
     part_velocity: Array
+    part_lifted: float
     part: PartInfo
     place_position: Array
     place_yaw: float
@@ -74,7 +76,7 @@ def nearest_branch(yaw: float, reference: float, symmetry: int) -> float:
 
 def is_holding(effort: float, gripper_width: float, part_width: float) -> bool:
     """Whether the part is between the pads, by their force (N) and distance (m)."""
-    return effort > HOLDING_EFFORT and gripper_width < part_width + HOLDING_MISFIT
+    return effort > HOLDING_EFFORT and abs(gripper_width - part_width) < HOLDING_MISFIT
 
 
 class Estimator:
@@ -89,7 +91,7 @@ class Estimator:
     def reset(self) -> None:
         """Forgets everything, as at a cold start."""
         self._history: deque[_Moment] = deque(maxlen=_HISTORY)
-        self._part_yaw = 0.0
+        self._part_yaw = self._lay = 0.0
         self._cycle = -1
 
     def view(self, state: CellState, setpoint: Setpoint, gripper_command: float) -> View:
@@ -110,6 +112,8 @@ class Estimator:
         self._history.append(_Moment(state.time, tcp, state.gripper_width, state.belt_travel))
         holding = is_holding(state.gripper_effort, state.gripper_width, part.width)
         position, yaw, velocity = self._part(state, tcp, tcp_velocity if holding else None, belt_speed)
+        if not holding:
+            self._lay = position.item(2)
         return View(
             tcp_position=tcp.position,
             tcp_yaw=tcp.yaw,
@@ -117,6 +121,7 @@ class Estimator:
             part_position=position,
             part_yaw=yaw,
             part_velocity=velocity,
+            part_lifted=position.item(2) - self._lay,
             part=part,
             place_position=place,
             place_yaw=nearest_branch(state.slot_yaw, 0.0, part.symmetry),

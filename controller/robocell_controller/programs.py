@@ -26,6 +26,8 @@ _FINGER_TIPS = 0.009  # m below the TCP
 _ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
 _STEEP = 3.0  # least slope of the cone over a slot between other parts
 _LEAD = 0.06  # s that the hand takes to take on the part's speed; where other parts stand, it waits for that above
+_MEET = 0.1  # s of its way by which the hand waits ahead of a part that is not within reach yet,
+_WAIT = 0.02  # m, and higher than it travels: at the edge of its reach the arm is slow to stop
 _GENTLY = 0.01  # m, nearest aim below the hand on the way to there: with no room to spare it must not sink too low
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
@@ -86,7 +88,7 @@ class PickPlaceProgram:
         opening = self._opening(width + self._config.preshape_m)
         hover = self._over_others(view, height / 2 + self._config.hover_m, aim[2] - _FINGER_TIPS)
         if (aim[:2] != grasp[:2]).any():  # not within reach yet: wait where it will come
-            return self._action(view, offset + np.array([0.0, 0.0, hover]), turn, opening)
+            return self._action(view, offset + _MEET * view.part_velocity + [0.0, 0.0, hover + _WAIT], turn, opening)
         # What keeps a pad from going down beside the part: the hand is off it, or turned against it.
         sideways = float(np.hypot(offset[0], offset[1])) + 0.5 * width * abs(turn)
         if view.obstacle_height > 0.0:
@@ -115,11 +117,11 @@ class PickPlaceProgram:
         bottom = view.part.height / 2
         hover = self._over_others(view, config.hover_m, view.place_position[2] - bottom)
         slope = config.cone_slope if view.obstacle_height == 0.0 else max(config.cone_slope, _STEEP)
+        hover = max(hover, config.hover_m - offset[2] - view.part_lifted)  # over what it lay on, too
         offset[2] += min(slope * max(0.0, sideways - config.place_tolerance_m), hover)
         offset[2] -= config.place_press_m  # aimed a little below the slot's floor, the last millimetres take less long
-        raised = view.part_position[2] - view.place_position[2]
-        if sideways > config.hover_m and raised < config.hover_m / 2:
-            offset[:2] *= 0.3  # lift clear of the table before crossing it
+        if sideways > config.hover_m and view.part_lifted < config.hover_m / 2:
+            offset[:2] *= 0.3  # lift clear of what it lay on before crossing it
         if sideways > config.hover_m:
             offset[:2] *= self._free(view, view.part_position[2] - bottom)
         return self._action(view, offset, turn, self._grip(view))
@@ -191,6 +193,7 @@ class RigidProgram:
             part_position=position,
             part_yaw=yaw,
             part_velocity=_AT_REST,
+            part_lifted=float(position[2] - self._part[2]),
             place_position=self._place[:3],
             place_yaw=float(self._place[3]),
         )

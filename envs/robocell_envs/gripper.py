@@ -6,13 +6,14 @@ from robocell_controller.robot import RobotConfig
 from robocell_envs.bullet import BulletClient, number, pybullet
 from robocell_envs.robot_description import FINGER_JOINTS
 
-_GRIP_SPEED = 2.0  # m/s, see Gripper
+_GRIP_SPEED = 0.5  # m/s, see Gripper
 _COUPLING_FORCE = 300.0  # N, which the coupling of the fingers bears
 _WIDTH_GAIN = 20.0  # 1/s, of the fingers' position control
-_STALLED = 0.5  # share of the commanded speed below which the fingers are stopped by something
+_STALLED = 0.5  # share of one finger's speed: a width that changes less is held by something
 COLLIDES = (4, ~4)  # group of the arm's links, and mask of the groups that they may touch: all but their own
 _FREE, _CLOSING, _GRIPPING = range(3)
 _LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
+_RISE = 5.0  # N, by which a grip gets firmer in one tick
 _HOLD_GAIN = 0.4  # share of the position error corrected in one physics step
 
 
@@ -23,6 +24,7 @@ class Gripper:
     the belt would not let them drift together, and the right one presses. Bullet's solver builds a motor's force up by
     mass × velocity error per iteration, from zero in each step: with the fingers' own slow speed as target ten
     iterations reach a fifth of the force, so the pressing finger's target is raised until the force limit is what acts.
+    The force rises from zero: at once in full it makes the part spin between the pads, and a finger leap into it.
     """
 
     def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
@@ -33,6 +35,7 @@ class Gripper:
         self._config = robot.gripper
         self._gain = _WIDTH_GAIN / physics_hz
         self._state = _FREE
+        self._pressed = 0.0
         self._driven: float | None = None
         self._force_share = self._pad_share = 1.0
 
@@ -64,10 +67,14 @@ class Gripper:
         state, speed = self._state, self._config.finger_speed_m_s
         if state == _GRIPPING and -right_speed > _LOST * speed:
             self._state = _CLOSING
-        elif state == _FREE or (state == _CLOSING and max(-left_speed, -right_speed) < _STALLED * speed):
+        elif state == _FREE or (state == _CLOSING and -left_speed - right_speed < _STALLED * speed):
             self._state = state + 1
             if self._state == _GRIPPING:
                 self._go(FINGER_JOINTS[0], left, _HOLD_GAIN, _COUPLING_FORCE)
+        if self._state == _GRIPPING:
+            self._pressed = force = min(force, self._pressed + _RISE)
+        else:
+            self._pressed = 0.0
         if (self._state, force) == (state, self._driven):
             return
         self._driven = force

@@ -16,6 +16,7 @@ import numpy as np
 import pinocchio as pin
 import pybullet_data
 
+from robocell_controller.contract import Array
 from robocell_controller.kinematics import inertia
 from robocell_controller.robot import RobotConfig
 
@@ -93,14 +94,13 @@ def _set_collision(link: ET.Element, robot: RobotConfig) -> None:
         size, offset = _HAND_BOX
         _box(shapes[-1], size, pin.SE3(np.eye(3), np.array([float(x) for x in offset.split()])), relative=True)
     elif "finger" in link.get("name", ""):
-        side = 1.0 if "left" in link.get("name", "") else -1.0
-        pad = robot.gripper.pad_size_m
-        shape = ET.SubElement(link, "collision")
-        _box(
-            shape,
-            " ".join(map(str, pad)),
-            pin.SE3(np.eye(3), np.array([0.0, side * pad[1] / 2, _PAD_HEIGHT])),
-        )
+        size = " ".join(map(str, robot.gripper.pad_size_m))
+        _box(ET.SubElement(link, "collision"), size, pin.SE3(np.eye(3), _pad_centre(link, robot)))
+
+
+def _pad_centre(link: ET.Element, robot: RobotConfig) -> Array:
+    side = 1.0 if "left" in link.get("name", "") else -1.0
+    return np.array([0.0, side * robot.gripper.pad_size_m[1] / 2, _PAD_HEIGHT])
 
 
 def _box(shape: ET.Element, size: str, place: pin.SE3, relative: bool = False) -> None:
@@ -114,10 +114,11 @@ def _box(shape: ET.Element, size: str, place: pin.SE3, relative: bool = False) -
 def _set_inertia(link: ET.Element, robot: RobotConfig) -> None:
     name = link.get("name", "")
     if "finger" in name:
+        # With its centre of mass in that of its box, the box alone is the link's shape. Bullet wraps any other
+        # one, and a wrapped shape's contacts are gone for a step as soon as it is a hair's breadth off: a grip leaps.
         mass = robot.gripper.finger_mass_kg
-        side = 0.01 if "left" in name else -0.01
         box = pin.Inertia.FromBox(mass, 0.02, 0.02, 0.05)
-        _write_inertia(link, pin.Inertia(mass, np.array([0.0, side, 0.02]), box.inertia))
+        _write_inertia(link, pin.Inertia(mass, _pad_centre(link, robot), box.inertia))
     elif name in robot.link_inertials and name != "panda_link7":
         _write_inertia(link, inertia(robot.link_inertials[name]))
 

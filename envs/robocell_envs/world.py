@@ -35,9 +35,15 @@ _TABLE_CENTRE = [0.35, 0.0, -0.02]
 _TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 _ROLLING = 0.001  # m, lever of rolling resistance: without it a disc wobbles on its rim for ever
-_POSITION_GAINS = [0.4] * JOINTS  # share of the position error corrected in one physics step
+# m, lever at which a pad's friction acts against turning: the mean distance from the middle of a square of its size,
+# 0.38 × its side, under even pressure. Bullet's few contact points bear the force unevenly, and the part would turn.
+_PAD_LEVER = 0.0067
+_POSITION_GAINS = [1.0] * JOINTS  # share of the position error corrected in one physics step
 _VELOCITY_GAINS = [1.0] * JOINTS  # the same of the velocity error
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
+# Of a shape's size: contact points farther off their place are dropped. Bullet's 0.02 is 0.3 mm for a pad: an anchored
+# point that has crept so far is dropped before another is found, and for one step nothing holds the finger.
+_BREAKING = 0.1
 _BUILDS = 100  # worlds between two that are built from nothing
 _ANY_LINK = -2  # in a question for contacts
 _POSITION_CONTROL: int = pybullet.POSITION_CONTROL
@@ -135,7 +141,7 @@ class World:
             dq: joint velocities of the arm, [7] rad/s.
             gripper_width: between the pads, m.
         """
-        self._clear()
+        self._clear(anew=scenario.recipe is not None or self._builds % _BUILDS == 0)
         self._place_arm(q, dq, gripper_width)
         self._stepped = False
         self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
@@ -305,21 +311,26 @@ class World:
             forces[contact[3]] = forces.get(contact[3], 0.0) + contact[9]
         return max(forces.values(), default=0.0)
 
-    def _clear(self) -> None:
-        """Leaves nothing but the arm. At times also the shapes of former parts go, which Bullet else never frees."""
+    def _clear(self, anew: bool) -> None:
+        """Leaves nothing but the arm, or if ``anew`` not even that.
+
+        Only the latter frees the shapes of former parts, and is exact after parts that have left the cell early.
+        """
         client = self.client
-        if self._builds % _BUILDS:
+        if not anew:
             for index in reversed(range(1, client.getNumBodies())):
                 client.removeBody(client.getBodyUniqueId(index))
             client.performCollisionDetection()
         else:
-            client.resetSimulation()
+            # A plain broadphase looks at all pairs in each step, and so remembers nothing of the world before.
+            client.resetSimulation(pybullet.RESET_USE_SIMPLE_BROADPHASE)
             client.setPhysicsEngineParameter(
                 fixedTimeStep=self._time_step,
                 deterministicOverlappingPairs=1,
                 erp=_ERROR_REDUCTION,
                 contactERP=_ERROR_REDUCTION,
                 frictionERP=_ERROR_REDUCTION,
+                contactBreakingThreshold=_BREAKING,
             )
             client.setGravity(0.0, 0.0, _GRAVITY)
             self.arm = self._add_arm()
@@ -336,7 +347,7 @@ class World:
         for joint in range(-1, client.getNumJoints(arm)):
             client.setCollisionFilterGroupMask(arm, joint, *COLLIDES)
         for joint in FINGER_JOINTS:
-            client.changeDynamics(arm, joint, frictionAnchor=1)
+            client.changeDynamics(arm, joint, frictionAnchor=1, spinningFriction=_PAD_LEVER)
         return arm
 
     def _place_arm(self, q: Array, dq: Array, gripper_width: float) -> None:
