@@ -107,7 +107,7 @@ def deployment(order: Order, cell: CellConfig) -> Deployment:
     if order.canary:
         return Canary(order.bundle, Path(order.canary), cell, Store(), order.seed)
     active = deploy(order.bundle, cell)
-    return Shadowing(active, admitted(Path(order.shadow), cell)) if order.shadow else active
+    return Shadowing(active, admitted(Path(order.shadow), cell, on_trial=True)) if order.shadow else active
 
 
 def make_plant(cell: CellConfig, order: Order) -> Plant:

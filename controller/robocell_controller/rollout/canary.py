@@ -6,6 +6,7 @@ it, the winner does the remaining parts.
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ class Canary:
         self._digests[_CANDIDATE] = store.install(candidate, cell).bundle
         if self._digests[_ACTIVE] == self._digests[_CANDIDATE]:
             raise InputError(candidate, f"what {reference} runs already", "another bundle")
-        self._bundles = {arm: admitted(store.path(digest), cell) for arm, digest in self._digests.items()}
+        self._bundles = {
+            arm: admitted(store.path(digest), cell, on_trial=arm == _CANDIDATE) for arm, digest in self._digests.items()
+        }
         self._name = self._bundles[_CANDIDATE].manifest.name
         if PREFIX + self._name != reference:
             raise InputError(candidate, f"a bundle called '{self._name}'", f"one of the name in {reference}")
@@ -93,14 +96,15 @@ class Canary:
             self._recorder.join()
 
     def _record(self) -> None:
-        """Writes verdict and evidence into the store's log."""
+        """Writes verdict and evidence into the store's log; the run goes on if that fails."""
         digest, evidence = self._digests[_CANDIDATE], self._evidence()
-        if self._verdict == "accept":
-            self._store.promote(digest, self._cell, evidence)
-        elif self._verdict == "reject":
-            self._store.note("reject", self._name, digest, evidence)
-        else:
-            self._store.note("undecided", self._name, digest, evidence)
+        try:
+            if self._verdict == "accept":
+                self._store.promote(digest, self._cell, evidence)
+            else:
+                self._store.note("reject" if self._verdict == "reject" else "undecided", self._name, digest, evidence)
+        except InputError as error:
+            print(f"robocell: the canary's verdict is not in the store: {error}", file=sys.stderr)
 
     def _draw(self) -> str:
         """Whose turn the next cycle is: pairs in random order, so that both see the same production."""

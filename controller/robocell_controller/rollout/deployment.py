@@ -126,7 +126,10 @@ class Following:
                 self.look()
 
     def _changed(self) -> tuple[int, int]:
-        about = self._store.log.stat()
+        try:
+            about = self._store.log.stat()
+        except OSError:  # whoever took it away has not promoted anything
+            return 0, 0
         return about.st_size, about.st_mtime_ns
 
 
@@ -148,14 +151,17 @@ def deploy(reference: str, cell: CellConfig) -> Deployment:
     return Solo(program_actor(PickPlaceProgram(config, cell.motion, cell.rates, cell.load_robot().gripper)), None)
 
 
-def admitted(folder: Path, cell: CellConfig) -> Bundle:
-    """A bundle that may drive this cell. Its epoch is remembered; a development key is called one on stderr.
+def admitted(folder: Path, cell: CellConfig, on_trial: bool = False) -> Bundle:
+    """A bundle that may drive this cell; a development key is called one on stderr.
+
+    Its epoch is remembered, which shuts older ones out; not that of a candidate ``on_trial``.
 
     Raises:
         RefusedError: it does not pass its checks.
     """
     bundle = load_bundle(folder, cell)
-    remember_epoch(bundle.manifest.name, bundle.manifest.epoch, bundle.key.kind)
+    if not on_trial:
+        remember_epoch(bundle.manifest.name, bundle.manifest.epoch, bundle.key.kind)
     if bundle.key.kind == "development":
         print(f"robocell: {folder}: {DEVELOPMENT_NOTICE}", file=sys.stderr)
     return bundle

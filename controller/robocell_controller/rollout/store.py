@@ -57,12 +57,11 @@ class Store:
         digest = _digest(checked.files)
         with locked(self._folder):
             self._put(digest, checked.files)
-            remember_epoch(checked.manifest.name, checked.manifest.epoch, checked.key.kind)
             known = [each for each in self.entries() if each.event == "install" and each.bundle == digest]
             return known[-1] if known else append(self.log, "install", checked.manifest.name, digest, _origin(checked))
 
     def promote(self, reference: str, cell: CellConfig, evidence: Mapping[str, Any] | None = None) -> Entry:
-        """Makes an installed bundle the one that ``store:NAME`` runs.
+        """Makes an installed bundle the one that ``store:NAME`` runs; from now on lower epochs are refused.
 
         Args:
             reference: digest, its beginning, or a name, which stands for what was installed last under it.
@@ -73,8 +72,9 @@ class Store:
             InputError: no such bundle, or it is refused.
         """
         chosen = self.find(reference)
-        load_bundle(self.path(chosen.digest), cell)
+        checked = load_bundle(self.path(chosen.digest), cell)
         with locked(self._folder):
+            remember_epoch(chosen.name, checked.manifest.epoch, checked.key.kind)
             return append(self.log, "promote", chosen.name, chosen.digest, dict(evidence or {}))
 
     def rollback(self, name: str, cell: CellConfig, evidence: Mapping[str, Any] | None = None) -> Entry:

@@ -172,7 +172,9 @@ def revoke(name_or_id: str, reason: str, today: date) -> TrustedKey:
     """
     key = find_key(load_ring(), name_or_id)
     revoked = key.model_copy(update={"revoked": key.revoked or today, "reason": reason or key.reason})
-    write_key(user_folder(), revoked)
+    own = user_folder() / f"{key.name}.yaml"
+    taken = own.exists() and read_key(own).id != key.id  # by another key of the same name
+    write_key(user_folder(), revoked.model_copy(update={"name": f"{key.name}-{key.id}"}) if taken else revoked)
     return revoked
 
 

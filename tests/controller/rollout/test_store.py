@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from robocell_controller.bundle import write_bundle
 from robocell_controller.cell import CellConfig
 from robocell_controller.cli import execute
 from robocell_controller.errors import InputError
@@ -18,6 +19,7 @@ from robocell_controller.rollout.log import Entry
 from robocell_controller.rollout.store import Store
 from robocell_controller.trust.home import VARIABLE
 from robocell_controller.trust.refusals import Code, RefusedError
+from robocell_controller.trust.signing import SigningKey
 
 MakeBundle = Callable[..., Path]
 
@@ -52,6 +54,20 @@ def test_promote_and_roll_back(store: Store, bundles: list[Path], cell: CellConf
         *("rollback", "promote", "rollback", "rollback"),
     ]
     assert store.entries()[6].evidence == {"verdict": "too slow"}
+
+
+def test_a_promotion_withdraws_lower_epochs_and_an_installation_does_not(
+    store: Store, bundle_files: dict[str, bytes], signer: SigningKey, cell: CellConfig, tmp_path: Path
+) -> None:
+    digests = []
+    for epoch in (1, 2):
+        fields = {"name": "withdrawn", "version": "1", "epoch": epoch, "created_by": {}, "parity": {}}
+        write_bundle(tmp_path / f"epoch{epoch}", bundle_files, fields, signer)
+        digests.append(store.install(tmp_path / f"epoch{epoch}", cell).bundle)
+    store.promote(digests[0], cell)
+    store.promote(digests[1], cell)
+    assert "E-EPOCH-OLD" in refused(lambda: store.rollback("withdrawn", cell))
+    assert store.promoted("withdrawn") == digests[1]
 
 
 def test_installing_twice_is_one_bundle(store: Store, bundles: list[Path], cell: CellConfig, tmp_path: Path) -> None:
@@ -152,6 +168,9 @@ def test_the_commands(
 # A kill at any moment leaves the old state or the new one.
 
 
+KINDS = ("install", "promote", "rollback")
+
+
 class Kills:
     """Forks, lets the child change a store, and kills it some time later."""
 
@@ -159,7 +178,7 @@ class Kills:
         self.store, self.bundles, self.cell = Store(folder), bundles, cell
         for bundle in bundles[:2]:
             self.store.promote(self.store.install(bundle, cell).bundle, cell)
-        self.took = 0.0
+        self.took = dict.fromkeys(KINDS, 0.05)  # s; follows what a change takes, as the kills tell
         self.cut = self.done = 0
 
     def change(self, kind: str) -> None:
@@ -170,22 +189,19 @@ class Kills:
         else:
             self.store.rollback("tiny", self.cell)
 
-    def measure(self) -> None:
-        begin = time.perf_counter()
-        self.store.promote("tiny", self.cell)
-        self.took = time.perf_counter() - begin
-
-    def one(self, kind: str, delay: float) -> None:
+    def one(self, kind: str, share: float) -> None:
         before = self.store.entries()
         child = os.fork()
         if child == 0:
             self.change(kind)
             os._exit(0)
-        time.sleep(delay)
+        time.sleep(share * self.took[kind])
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        self.cut += os.WIFSIGNALED(status)
-        self.done += os.WIFEXITED(status)
+        cut = os.WIFSIGNALED(status)
+        assert cut or os.waitstatus_to_exitcode(status) == 0
+        self.cut, self.done = self.cut + cut, self.done + (not cut)
+        self.took[kind] *= 1.2 if cut else 1 / 1.2
         self.check(before, self.store.entries())
 
     def check(self, before: list[Entry], after: list[Entry]) -> None:
@@ -204,13 +220,11 @@ class Kills:
 
 def kill(folder: Path, bundles: list[Path], cell: CellConfig, times: int) -> Kills:
     kills, stream = Kills(folder, bundles, cell), random.Random(0)
-    kills.measure()
     for number in range(times):
-        kind = ("install", "promote", "rollback")[number % 3]
+        kind = KINDS[number % len(KINDS)]
         if kind == "install":
             kills.reset()
-        begin = stream.choice((0.0, 0.6))  # half of them late, where the writing is
-        kills.one(kind, kills.took * stream.uniform(begin, 1.3))
+        kills.one(kind, stream.uniform(0.0, 1.5))
     return kills
 
 

@@ -125,6 +125,16 @@ def test_a_revocation_anywhere_counts_and_the_earlier_expiry() -> None:
     assert (merged.revoked, merged.expires) == (TODAY, date(2026, 7, 1))
 
 
+def test_a_revocation_never_overwrites_another_key_of_the_same_name() -> None:
+    shipped, own = (ephemeral_key("line", "release", TODAY).public for _ in range(2))
+    write_key(user_folder(), own)
+    write_key(user_folder(), shipped.model_copy(update={"name": "other"}))
+    (user_folder() / "other.yaml").write_text((user_folder() / "other.yaml").read_text().replace("other", "line"))
+    revoke(shipped.id, "", TODAY)
+    keys = load_ring().keys
+    assert (keys[shipped.id].revoked, keys[own.id].revoked) == (TODAY, None)
+
+
 def test_a_trusted_key_is_a_file_that_people_can_read_and_edit() -> None:
     path = write_key(user_folder(), ephemeral_key("line", "release", TODAY).public)
     content = yaml.safe_load(path.read_text())
