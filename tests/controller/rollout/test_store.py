@@ -228,8 +228,8 @@ def kill(folder: Path, bundles: list[Path], cell: CellConfig, times: int) -> Kil
 
 
 def test_a_kill_leaves_the_old_state_or_the_new(tmp_path: Path, bundles: list[Path], cell: CellConfig) -> None:
-    kills = kill(tmp_path / "store", bundles, cell, 24)
-    assert kills.cut + kills.done == 24
+    kills = kill(tmp_path / "store", bundles, cell, 15)
+    assert kills.cut + kills.done == 15
     assert kills.cut > 0
 
 
