@@ -41,9 +41,6 @@ _PAD_LEVER = 0.0067
 _POSITION_GAINS = [1.0] * JOINTS  # share of the position error corrected in one physics step
 _VELOCITY_GAINS = [1.0] * JOINTS  # the same of the velocity error
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
-# Of a shape's size: contact points farther off their place are dropped. Bullet's 0.02 is 0.3 mm for a pad: an anchored
-# point that has crept so far is dropped before another is found, and for one step nothing holds the finger.
-_BREAKING = 0.1
 _BUILDS = 100  # worlds between two that are built from nothing
 _ANY_LINK = -2  # in a question for contacts
 _POSITION_CONTROL: int = pybullet.POSITION_CONTROL
@@ -330,7 +327,6 @@ class World:
                 erp=_ERROR_REDUCTION,
                 contactERP=_ERROR_REDUCTION,
                 frictionERP=_ERROR_REDUCTION,
-                contactBreakingThreshold=_BREAKING,
             )
             client.setGravity(0.0, 0.0, _GRAVITY)
             self.arm = self._add_arm()

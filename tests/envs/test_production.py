@@ -214,18 +214,20 @@ def _speed(world, body: int) -> float:
 def test_a_sleeping_part_wakes_when_it_is_touched(kitting):
     kitting.reset(seed=5)
     world, sleeper = kitting.plant.world, kitting.plant.flow._bodies[4]
-    for _ in range(75):
+    for _ in range(25):  # in which it falls asleep, should it have been awake
         kitting.step(IDLE)
     place = world.position(sleeper)
+    for _ in range(50):
+        kitting.step(IDLE)
+    slept = (world.position(sleeper) == place).all()  # to the last bit
     part = kitting.plant.scenario.jobs[4].part
     falling = world.enter(replace(part, mass=0.5), place + np.array([0.01, 0.0, 0.15]), 0.0)
     world.turn_to(falling)  # which wakes it
-    asleep = _speed(world, sleeper)
     woke = 0.0
     for _ in range(10):
         kitting.step(IDLE)
         woke = max(woke, _speed(world, sleeper))
-    assert asleep == 0.0 and woke > 1e-3 and world.position(falling)[2] > place[2]
+    assert slept and woke > 1e-3 and world.position(falling)[2] > place[2]
 
 
 def _single(others: int) -> list[bytes]:
