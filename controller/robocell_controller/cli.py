@@ -13,13 +13,19 @@ from typing import Annotated
 import typer
 
 from robocell_controller.errors import InputError
+from robocell_controller.rollout import commands as rollout_commands
+from robocell_controller.trust import commands as trust_commands
+from robocell_controller.trust.unpickling import forbid_unpickling
 
 COMMANDS = "robocell.commands"  # entry points: functions that add commands to the app
 _INTERRUPTED = 130  # 128 + SIGINT
+_NO_UNPICKLING = ("run", "verify", "sign", "keys", "policy")  # training's commands do unpickle, as SB3 does
 
 
 def main() -> None:
     """Runs the command line and exits."""
+    if sys.argv[1:2] and sys.argv[1] in _NO_UNPICKLING:
+        forbid_unpickling()
     sys.exit(execute(sys.argv[1:]))
 
 
@@ -45,6 +51,8 @@ def build_app() -> typer.Typer:
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
     app.callback(invoke_without_command=True)(_robocell)
     app.command()(run)
+    trust_commands.register(app)
+    rollout_commands.register(app)
     for entry in entry_points(group=COMMANDS):
         try:
             entry.load()(app)
@@ -65,18 +73,22 @@ def _robocell(
 
 
 def run(
-    bundle: Annotated[str, typer.Argument(help="Folder made by robocell export, or program:guided.")],
+    bundle: Annotated[str, typer.Argument(help="Folder made by robocell export, store:NAME, or program:guided.")],
     cell: Annotated[str, typer.Option(help="Name or file of the cell.")] = "pick_place",
     parts: Annotated[int, typer.Option(min=1, help="Parts to pick and place.")] = 20,
     realtime: Annotated[bool, typer.Option("--realtime", help="Keep to the clock.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of a simulated plant.")] = 0,
     log: Annotated[Path | None, typer.Option(help="New file for the log of every tick.")] = None,
+    shadow: Annotated[str | None, typer.Option(help="Bundle that sees the same and is only listened to.")] = None,
+    canary: Annotated[
+        str | None, typer.Option(help="Bundle that takes turns with store:NAME until a test promotes or rejects it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON, no progress bar.")] = False,
 ) -> None:
     """Check a bundle, then drive the cell's plant with it, part after part."""
     from robocell_controller.operate import Order, operate
 
-    order = Order(bundle, cell, parts, realtime, seed, log)
+    order = Order(bundle, cell, parts, realtime, seed, log, shadow, canary)
     raise typer.Exit(operate(order, as_json))
 
 

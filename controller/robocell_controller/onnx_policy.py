@@ -12,9 +12,10 @@ import onnxruntime
 from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.errors import InputError
 from robocell_controller.observer import OBSERVATION_SIZE
+from robocell_controller.trust.refusals import Code, RefusedError
 
 INPUT, OUTPUT = "observation", "action"
-_INTERFACE = {INPUT: [1, OBSERVATION_SIZE], OUTPUT: [1, ACTION_SIZE]}
+INTERFACE = ({INPUT: [1, OBSERVATION_SIZE]}, {OUTPUT: [1, ACTION_SIZE]})  # inputs, outputs
 _EXPECTED = f"one graph '{INPUT}' float [1, {OBSERVATION_SIZE}] -> '{OUTPUT}' float [1, {ACTION_SIZE}]"
 
 
@@ -29,17 +30,19 @@ class OnnxPolicy:
             content: the file's bytes where they were read (and checked) already.
 
         Raises:
-            InputError: not readable, not a graph that ONNX Runtime runs, or other inputs and outputs.
+            RefusedError: not readable, not a graph that ONNX Runtime runs, or other inputs and outputs.
         """
         try:
             content = path.read_bytes() if content is None else content
             self._session = onnxruntime.InferenceSession(content, _options(), ["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a class of its own for each status code
-            raise InputError(path, _first_line(error), _EXPECTED) from error
+            raise RefusedError(Code.ONNX_RUNTIME, path, _first_line(error), _EXPECTED) from error
         found = {node.name: node.shape for node in self._session.get_inputs() + self._session.get_outputs()}
         types = {node.type for node in self._session.get_inputs() + self._session.get_outputs()}
-        if found != _INTERFACE or types != {"tensor(float)"}:
-            raise InputError(path, f"a graph with {found} of {', '.join(sorted(types))}", _EXPECTED)
+        if found != INTERFACE[0] | INTERFACE[1] or types != {"tensor(float)"}:
+            raise RefusedError(
+                Code.ONNX_INTERFACE, path, f"a graph with {found} of {', '.join(sorted(types))}", _EXPECTED
+            )
 
     def act(self, observation: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Action, shape [5], in [-1, 1], for one observation, shape [OBSERVATION_SIZE].

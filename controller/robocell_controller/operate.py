@@ -14,21 +14,23 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from robocell_controller.bundle import load_bundle
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import Clock, DeadlineClock, FreeRunningClock
 from robocell_controller.config import load
 from robocell_controller.contract import Plant
 from robocell_controller.errors import InputError
-from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.loop import ControlLoop
 from robocell_controller.progress import progress_bar
+from robocell_controller.rollout.canary import Canary
+from robocell_controller.rollout.deployment import Deployment, admitted, deploy
+from robocell_controller.rollout.shadow import Shadowing
+from robocell_controller.rollout.store import Store
+from robocell_controller.rollout.table import rollout_rows
 from robocell_controller.run_log import RunLog
 from robocell_controller.signals import stop_signals
-from robocell_controller.summary import RunSummary
+from robocell_controller.summary import Cycle, RunSummary
 
 PLANTS = "robocell.plants"  # entry points: functions of a cell config and a seed that return a plant
-_PROGRAM = "program:"
 _FAULT = 1  # exit code of a run that the loop itself stopped
 
 
@@ -42,6 +44,8 @@ class Order:
     realtime: bool
     seed: int
     log: Path | None
+    shadow: str | None = None
+    canary: str | None = None
 
 
 def operate(order: Order, as_json: bool) -> int:
@@ -68,35 +72,42 @@ def run_order(order: Order, interrupts: list[int], show: bool) -> RunSummary:
         InputError: bad bundle, cell, plant or log.
     """
     cell = load(CellConfig, "cells", order.cell)
-    actor = load_actor(order.bundle, cell)
+    acting = deployment(order, cell)
     with ExitStack() as stack:
+        stack.callback(acting.close)
         plant = make_plant(cell, order)
         stack.callback(plant.close)
         log = stack.enter_context(RunLog(order.log, _about(order, cell))) if order.log else None
         progress = stack.enter_context(progress_bar(Console(stderr=True, quiet=not show)))
         task = progress.add_task(f"parts, {Path(order.bundle).name}", total=order.parts)
-        loop = ControlLoop(cell, plant, actor, _clock(cell, order), log, lambda _: progress.advance(task))
+
+        def cycle_ended(cycle: Cycle) -> None:
+            progress.advance(task)
+            acting.cycle_ended(cycle)
+
+        loop = ControlLoop(cell, plant, acting.act, _clock(cell, order), log, cycle_ended)
 
         def stop(number: int) -> None:
             interrupts.append(number)
             loop.request_stop(signal.Signals(number).name)
 
         stack.enter_context(stop_signals(stop))
-        return loop.run(order.parts)
+        summary = loop.run(order.parts)
+        return replace(summary, **acting.report(fault=bool(summary.stopped) and not interrupts))
 
 
-def load_actor(reference: str, cell: CellConfig) -> Actor:
-    """The policy of a bundle folder, or ``program:guided``.
+def deployment(order: Order, cell: CellConfig) -> Deployment:
+    """Who acts, and what runs beside it.
 
     Raises:
-        InputError: no such program, or a bundle that does not pass its checks.
+        InputError: no such program or name, or a bundle that does not pass its checks.
     """
-    if not reference.startswith(_PROGRAM):
-        return policy_actor(load_bundle(Path(reference), cell).policy)
-    if reference != f"{_PROGRAM}guided":  # the others need what only a simulation or a teacher knows
-        raise InputError(reference, "not a program of the controller", f"{_PROGRAM}guided or a bundle folder")
-    config = load_program_config("guided")
-    return program_actor(PickPlaceProgram(config, cell.motion, cell.rates, cell.load_robot().gripper))
+    if order.canary and order.shadow:
+        raise InputError("--canary", f"{order.canary} beside --shadow {order.shadow}", "one of the two")
+    if order.canary:
+        return Canary(order.bundle, Path(order.canary), cell, Store(), order.seed)
+    active = deploy(order.bundle, cell)
+    return Shadowing(active, admitted(Path(order.shadow), cell, on_trial=True)) if order.shadow else active
 
 
 def make_plant(cell: CellConfig, order: Order) -> Plant:
@@ -127,6 +138,7 @@ def summary_table(summary: RunSummary) -> Table:
 
 
 def _rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
+    yield from rollout_rows(summary)
     yield "parts placed", f"{summary.placed} of {summary.parts}"
     if success := summary.success:
         interval = f"{100 * success['low']:.1f} to {100 * success['high']:.1f} %"

@@ -40,6 +40,8 @@ class RunSummary:
             (from waking to the command) and ``wake`` (behind the deadline).
         interventions: policy periods in which the safety kernel braked, by reason.
         stopped: why the run ended early; None if it did not.
+        signed_by: ``id``, ``name`` and ``kind`` of the key that answers for the policy; None for a program.
+        rollout: what a policy of the store, a shadow or a canary has to tell; None without one.
     """
 
     parts: int
@@ -54,6 +56,8 @@ class RunSummary:
     latency_us: dict[str, dict[str, float]]
     interventions: dict[str, int]
     stopped: str | None
+    signed_by: dict[str, str] | None = None
+    rollout: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON."""

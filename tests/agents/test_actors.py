@@ -30,12 +30,14 @@ def run(tmp_path, env):
     """Makes a run folder around a model."""
 
     def make(model, agent):
+        from robocell_agents.pickles import note
         from robocell_agents.training_config import TrainingConfig
 
         (tmp_path / "run.json").write_text(json.dumps({"status": "finished"}))
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(load(TrainingConfig, "agents", agent).model_dump()))
         (tmp_path / "cell.yaml").write_text(yaml.safe_dump(env.cell.model_dump()))
         model.save(tmp_path / "policy.zip")
+        note(tmp_path / "policy.zip")
         return tmp_path
 
     return make
