@@ -49,6 +49,10 @@ class ControlPath:
         """What a policy acts on."""
         return self._observer.vector(view)
 
+    def preview(self, action: Array) -> Verdict:
+        """What :meth:`command` would give for five finite numbers; changes nothing."""
+        return self._kernel.certify(self.setpoint, self._motion.plan(self.setpoint, action.tolist()))
+
     def command(self, action: npt.NDArray[np.floating]) -> Verdict:
         """Certified segment for one action; anything but five finite numbers counts as *stop*, gripper unchanged."""
         wanted = _sane(action)
