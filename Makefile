@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench learn results clean
+.PHONY: help setup demo test lint format bench learn fuzz mutation results clean
 
 PYTHON ?= python3.11 python3.10
 VENV := .venv
@@ -21,6 +21,14 @@ test: $(STAMP) ## Run the fast tests
 learn: $(STAMP) ## Run the slow tests: does training still learn?
 	$(BIN)/pytest -m slow
 
+fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks, and search for the worst ones
+	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/adversaries.py 10000000
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py
+
+mutation: $(STAMP) ## Break safety kernel and state table in every small way: do the tests notice?
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,7 +45,7 @@ results: $(STAMP) ## Make the tables and plots again from results/*.json
 	$(BIN)/robocell results
 
 clean: ## Remove build products and caches; keeps .venv and runs
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants
 	find controller envs agents configs tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An install that was cut short leaves `.unfinished` behind, and the next call starts over.

@@ -15,8 +15,8 @@ from robocell_controller.stations import BeltConfig
 class CellConfig(Config):
     """One file of ``configs/cells/``.
 
-    ``guard`` names a file of ``configs/guards/``; there is always one. ``plant`` names an entry of the group ``robocell.plants``; ``simulation`` is that plant's own section and is
-    checked by it.
+    ``guard`` names a file of ``configs/guards/``; there is always one. ``plant`` names an entry of the group
+    ``robocell.plants``; ``simulation`` is that plant's own section and is checked by it.
     """
 
     robot: str

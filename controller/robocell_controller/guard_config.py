@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from robocell_controller.config import Config
 from robocell_controller.robot import Positive, PositivePerJoint
+from robocell_controller.supervisor import SupervisorConfig
 
 _Vector = Annotated[list[float], Len(3, 3)]
 
@@ -29,7 +30,7 @@ class PlaneConfig(Config):
 
 
 class GuardConfig(Config):
-    """Box of the TCP, planes, clearances, and what counts as a contact or as too old."""
+    """Box of the TCP, planes, clearances, what counts as a contact or as too old, and when to trust the policy less."""
 
     tcp_lower_m: _Vector
     tcp_upper_m: _Vector
@@ -39,6 +40,7 @@ class GuardConfig(Config):
     contact_torque_n_m: PositivePerJoint
     contact_ticks: Annotated[int, Gt(0)]
     state_age_ms: Positive
+    supervisor: SupervisorConfig
 
     @model_validator(mode="after")
     def _box(self) -> GuardConfig:

@@ -94,8 +94,6 @@ _STOPPABLE = tuple(
     for state in State
     if state not in (State.STOPPING, State.STOPPED, State.ABORTING, State.ABORTED, State.CLEARING)
 )
-_ABORTABLE = tuple(state for state in State if state not in (State.ABORTING, State.ABORTED))
-
 TABLE = MappingProxyType(
     {
         (State.STOPPED, Command.RESET): State.RESETTING,
@@ -120,7 +118,8 @@ TABLE = MappingProxyType(
         (State.UNSUSPENDING, Command.HOLD): State.HOLDING,
         **{(state, Command.STOP): State.STOPPING for state in _STOPPABLE},
         (State.STOPPING, Command.DONE): State.STOPPED,
-        **{(state, Command.ABORT): State.ABORTING for state in _ABORTABLE},
+        **{(state, Command.ABORT): State.ABORTING for state in State if state is not State.ABORTED},
+        (State.ABORTED, Command.ABORT): State.ABORTED,  # an abort is never refused
         (State.ABORTING, Command.DONE): State.ABORTED,
         (State.ABORTED, Command.CLEAR): State.CLEARING,
         (State.CLEARING, Command.DONE): State.STOPPED,
@@ -157,9 +156,8 @@ class Machine:
     def take(self, command: Command, cause: Cause | None = None) -> Machine:
         """The machine after a command; stopping ones need their cause.
 
-        A worse stop takes over from a milder one, and keeps its cause. After an abort only Clear, then Reset, lead
-        back; Clear is refused while the emergency stop is pressed, and so are Clear, Reset and Start without the
-        permit.
+        An abort keeps the first cause, unless a later one asks for a harder stop. After an abort only Clear, then
+        Reset, lead back; Clear, Reset and Start are refused while the emergency stop is pressed or there is no permit.
 
         Raises:
             Refused: not in this state, not with these inputs, or without a cause.
@@ -171,13 +169,15 @@ class Machine:
             raise Refused(f"{command.name} {'without' if cause is None else 'with'} a cause")
         if command in (Command.CLEAR, Command.RESET, Command.START) and (self.pressed or not self.permitted):
             raise Refused(f"{command.name} {'while the emergency stop is pressed' if self.pressed else 'unpermitted'}")
-        kept = None if command is Command.START else self.cause
-        return replace(self, state=following, cause=cause or kept)
+        aborted = self.state in (State.ABORTING, State.ABORTED)
+        if cause and self.cause and aborted and self.cause.category <= cause.category:
+            cause = self.cause
+        return replace(self, state=following, cause=None if command is Command.START else cause or self.cause)
 
     def with_inputs(self, pressed: bool, permitted: bool) -> Machine:
         """The machine after reading its safety inputs: pressed or not permitted, it aborts, whatever it did."""
         read = replace(self, pressed=pressed, permitted=permitted)
-        if permitted and not pressed or (self.state, Command.ABORT) not in TABLE:
+        if permitted and not pressed:
             return read
         return read.take(Command.ABORT, Cause.EMERGENCY_STOP if permitted else Cause.PERMIT_LOST)
 

@@ -54,7 +54,8 @@ class SafetyKernel:
         known[0], known[1], known[2], known[3 : 3 + n], known[3 + n :] = (
             setpoint.q, setpoint.dq, setpoint.ddq, segment.q, segment.dq,
         )  # fmt: skip
-        values = self._matrix.dot(known)  # a hostile segment may overflow, without a warning: it fails the checks
+        with np.errstate(over="ignore", invalid="ignore"):  # as a hostile segment may: it fails the checks
+            values = self._matrix.dot(known)
         reason = self._violation(segment, values)
         if not reason:
             return Verdict(segment, Setpoint(values[0], values[1], values[2]), "")

@@ -15,6 +15,7 @@ from robocell_controller.record import record
 from robocell_controller.robot import JointLimits
 
 _ROUNDING = 1e-9  # relative
+_STANDSTILL = 1e-9  # rad/s: less is rounding
 _COAST = 1.01  # ticks at full speed, with room for rounding, that a joint may need before it can slow down
 
 
@@ -54,7 +55,7 @@ class StopLaw:
 
     def stop(self, setpoint: Setpoint) -> Stop:
         """The way to standstill from a setpoint inside its limits."""
-        if not setpoint.dq.any():
+        if np.abs(setpoint.dq).max() < _STANDSTILL:
             return _STANDING
         together = self._in_step(setpoint)
         end = together.q[-1]
@@ -82,7 +83,8 @@ class StopLaw:
         if self._coasts:
             moving = setpoint.dq != 0.0
             bearable = self._change - np.sign(setpoint.dq) * setpoint.ddq
-            first = min(rate, max(float((bearable[moving] / np.abs(setpoint.dq[moving])).min()), 0.0))
+            speed = np.maximum(np.abs(setpoint.dq[moving]), _STANDSTILL)
+            first = min(rate, max(float((bearable[moving] / speed).min()), 0.0))
         left, lost = max(1.0 - self._tick * first, 0.0), self._tick * rate
         ticks = 1 + math.ceil(left / lost - _ROUNDING)
         shares = left - lost * np.arange(ticks)

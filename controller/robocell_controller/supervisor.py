@@ -30,14 +30,14 @@ class Level(IntEnum):
 class SupervisorConfig(Config):
     """When to trust less, and when again; periods are policy periods."""
 
-    window_periods: WHOLE = 25  # 1 s
-    filter_after: WHOLE = 1  # troubled periods in the window from which the policy is filtered,
-    replace_after: WHOLE = 5  # from which the program takes over,
-    stop_after: WHOLE = 15  # and, under the program, from which the arm stops
-    silent_periods: WHOLE = 3  # without an action in time, on end, after which the program takes over
-    progress_periods: WHOLE = 75  # 3 s of one cycle after which the program takes it over
-    dwell_cycles: WHOLE = 2  # without trouble before the policy gets another chance
-    longest_dwell_cycles: WHOLE = 64
+    window_periods: WHOLE
+    filter_after: WHOLE
+    replace_after: WHOLE
+    stop_after: WHOLE
+    silent_periods: WHOLE
+    progress_periods: WHOLE
+    dwell_cycles: WHOLE
+    longest_dwell_cycles: WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _lowered(
         seen,
         level=level,
         troubled=seen.troubled if level is Level.FILTERED else (),
-        silent=0,
+        silent=seen.silent if level is Level.FILTERED else 0,
         in_cycle=0 if period.cycle_begins else seen.in_cycle,
         clean=0,
         cycle_clean=False,
