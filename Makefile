@@ -25,9 +25,12 @@ fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks, and search for
 	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/adversaries.py 10000000
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py
 
-mutation: $(STAMP) ## Break safety kernel and state table in every small way: do the tests notice?
-	OMP_NUM_THREADS=1 $(BIN)/mutmut run
-	$(BIN)/mutmut results
+# mutmut wants the package beside the tests; it looks into functions only, so the state table has its own test.
+mutation: $(STAMP) ## Break the safety kernel and its neighbours in every small way: do the tests notice?
+	rm -rf build/mutation && mkdir -p build/mutation/tests
+	cp -r pyproject.toml controller/robocell_controller build/mutation
+	cp -r tests/controller build/mutation/tests
+	cd build/mutation && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/mutmut run && $(CURDIR)/$(BIN)/mutmut results
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
@@ -45,7 +48,7 @@ results: $(STAMP) ## Make the tables and plots again from results/*.json
 	$(BIN)/robocell results
 
 clean: ## Remove build products and caches; keeps .venv and runs
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find controller envs agents configs tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An install that was cut short leaves `.unfinished` behind, and the next call starts over.

@@ -15,7 +15,7 @@ class Envelope:
         Raises:
             ValueError: they are not two vectors of one length, or a lower one is not below or at its upper.
         """
-        self._lower, self._upper = np.array(lower, dtype=np.float64), np.array(upper, dtype=np.float64)
+        self._lower, self._upper = np.array(lower), np.array(upper)
         if self._lower.ndim != 1 or self._lower.shape != self._upper.shape:
             raise ValueError(f"an envelope of shapes {self._lower.shape} and {self._upper.shape}")
         if not (self._lower <= self._upper).all():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import Phase, settings
 from onnx import TensorProto, helper, numpy_helper
 
 from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, json_bytes, write_bundle
@@ -15,6 +16,9 @@ from robocell_controller.golden import Golden
 from robocell_controller.observer import BOUNDS, OBSERVATION_SIZE
 from robocell_controller.onnx_policy import OnnxPolicy
 from robocell_controller.policy_contract import own_contract
+
+# `make mutation` asks whether a test fails, not for its simplest case.
+settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], derandomize=True)
 
 MANIFEST_FIELDS = {"name": "tiny", "version": "1", "created_by": {}, "parity": {"random": 0.0}}
 

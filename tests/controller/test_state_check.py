@@ -66,6 +66,7 @@ def test_a_torque_beyond_the_arms_own_in_three_ticks_on_end_is_a_contact(joint: 
     strong, weak = pushed(joint, 1.01 * sign * bound), pushed(joint, 0.99 * sign * bound)
     watch = ContactWatch(KINEMATICS, BOUNDS)
     assert [watch.touches(strong, MOVING) for _ in range(4)] == [False, False, True, True]
+    assert not any(ContactWatch(KINEMATICS, BOUNDS).touches(weak, MOVING) for _ in range(4))
     watch = ContactWatch(KINEMATICS, BOUNDS)
     seen = [watch.touches(state, MOVING) for state in (strong, strong, weak, strong, strong, strong)]
     assert seen == [False] * 5 + [True]
@@ -98,7 +99,7 @@ def test_the_envelope_tells_which_features_are_outside() -> None:
 
 @pytest.mark.parametrize(("lower", "upper"), [([0.0], [1.0, 2.0]), ([1.0], [0.0]), ([[0.0]], [[1.0]]), ([np.nan], [1])])
 def test_an_envelope_must_be_one(lower: list[float], upper: list[float]) -> None:
-    with pytest.raises(ValueError, match="envelope"):
+    with pytest.raises(ValueError, match="^an envelope"):
         Envelope(lower, upper)
 
 
