@@ -14,11 +14,17 @@ from robocell_controller.errors import InputError
 from robocell_controller.guard import Guard, Release
 from robocell_controller.guard_config import GuardConfig
 from robocell_controller.kinematics import Kinematics
+from robocell_controller.stopping import Stop
 
 TICK = CELL.rates.tick
 KINEMATICS = Kinematics(ROBOT)
-GUARD = Guard(ROBOT, BOUNDS, CELL.rates)
+GUARD = Guard(ROBOT, BOUNDS, CELL.rates)  # made anew before each test
 STILL = np.zeros(7)
+
+
+@pytest.fixture(autouse=True)
+def fresh_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "GUARD", Guard(ROBOT, BOUNDS, CELL.rates))
 
 
 def standing(q: Array = REST) -> Release:
@@ -146,15 +152,15 @@ def test_the_tcp_keeps_to_its_speed() -> None:
 
 
 def test_from_outside_it_lets_the_arm_come_back_but_no_farther_out() -> None:
-    outside = at(0.45, 0.0, 0.52)
+    outside = at(0.45, 0.0, BOUNDS.tcp_upper_m[2] + 0.04)
     for direction in (1.0, -1.0):
         sent = drive(GUARD, standing(outside), np.array([0.0, 0.0, 0.3 * direction]), 150)
         end = KINEMATICS.pose(sent[-1].command.q).position[2]
         if direction > 0.0:
-            assert end < 0.521
+            assert end < BOUNDS.tcp_upper_m[2] + 0.041
             assert {release.reason for release in sent[1:]} == {"workspace"}
         else:
-            assert end < 0.3
+            assert end < BOUNDS.tcp_upper_m[2] - 0.1
             assert {release.reason for release in sent} == {""}
 
 
@@ -236,3 +242,42 @@ def test_the_setpoint_holds_the_slopes_of_what_was_sent() -> None:
     np.testing.assert_allclose(sent[-1].setpoint.dq, dq[-1], atol=1e-9)
     np.testing.assert_allclose(sent[-1].setpoint.ddq, (dq[-1] - dq[-2]) / TICK, atol=1e-6)
     assert isinstance(sent[-1].setpoint, Setpoint)
+
+
+def test_the_certified_stop_passes_whatever_else_would_be_said_of_it() -> None:
+    last = standing()
+    far = np.array([REST + 0.1, REST + 0.2])
+    last = replace(last, stop=Stop(far, np.zeros((2, 7))))
+    wanted = JointCommand(far[0], STILL, 0.7)
+    release = GUARD.release(last, wanted)
+    assert release.command is wanted
+    assert release.reason == ""
+    np.testing.assert_array_equal(release.setpoint.q, far[0])
+    np.testing.assert_array_equal(release.stop.q, far[1:])
+    assert GUARD.release(last, replace(wanted, dq=STILL + 1e-9)).reason == "joint velocity"
+
+
+def test_it_looks_at_a_stop_every_32_ms_and_at_its_end() -> None:
+    seen: list[Array] = []
+    clear = GUARD._clearance.clear
+
+    def looked(q: Array) -> tuple[bool, list[float]]:
+        seen.append(q)
+        return clear(q)
+
+    last = drive(GUARD, standing(at(0.45, 0.0, 0.2)), np.array([0.0, 0.6, 0.0]), 18)[-1]
+    GUARD._clearance.clear = looked  # type: ignore[method-assign]
+    release = GUARD.release(last, accelerated(last, STILL, TICK))
+    stop = release.stop.q
+    assert len(stop) % 4 != 0
+    np.testing.assert_array_equal(seen, [last.setpoint.q, release.setpoint.q, *stop[3::4], stop[-1]])
+
+
+def test_a_joint_may_start_at_its_very_limit() -> None:
+    for q in (LIMITS.lower, LIMITS.upper):
+        assert GUARD.begin(q, STILL, 0.0).reason == ""
+
+
+@pytest.mark.parametrize("gripper", [-1.0, 1.0])
+def test_the_gripper_has_its_whole_range(gripper: float) -> None:
+    assert GUARD.release(standing(), JointCommand(REST, STILL, gripper)).reason == ""

@@ -99,7 +99,7 @@ def test_the_envelope_tells_which_features_are_outside() -> None:
 
 @pytest.mark.parametrize(("lower", "upper"), [([0.0], [1.0, 2.0]), ([1.0], [0.0]), ([[0.0]], [[1.0]]), ([np.nan], [1])])
 def test_an_envelope_must_be_one(lower: list[float], upper: list[float]) -> None:
-    with pytest.raises(ValueError, match="^an envelope"):
+    with pytest.raises(ValueError, match=r"^an envelope"):
         Envelope(lower, upper)
 
 

@@ -12,9 +12,13 @@ from hypothesis.extra import numpy as hnp
 from robocell_controller.contract import Array, Setpoint
 from robocell_controller.stopping import StopLaw
 
-LAWS = {hz: StopLaw(LIMITS, 1 / hz) for hz in (50, 125, 250, 500)}
+RATES = (50, 125, 250, 500)
 shares = hnp.arrays(np.float64, 7, elements=st.one_of(st.floats(-1, 1), st.sampled_from([0.0, 1.0, -1.0, 5e-324])))
-rates = st.sampled_from(sorted(LAWS))
+rates = st.sampled_from(RATES)
+
+
+def law_at(hz: int) -> StopLaw:
+    return StopLaw(LIMITS, 1 / hz)
 
 
 def moving(speeds: Array, accelerations: Array, q: Array = REST) -> Setpoint:
@@ -25,7 +29,7 @@ def moving(speeds: Array, accelerations: Array, q: Array = REST) -> Setpoint:
 @settings(max_examples=200, deadline=None)
 def test_a_stop_keeps_every_rate_and_ends_at_standstill(speeds: Array, accelerations: Array, hz: int) -> None:
     start = moving(speeds, accelerations)
-    stop = LAWS[hz].stop(start)
+    stop = law_at(hz).stop(start)
     if len(stop.q):
         least = margins(start, np.vstack([stop.q, stop.q[-1], stop.q[-1]]), 1 / hz)
         assert min(least["velocity"], least["acceleration"], least["jerk"]) > -1e-6
@@ -38,7 +42,7 @@ def test_a_stop_keeps_every_rate_and_ends_at_standstill(speeds: Array, accelerat
 @settings(max_examples=100, deadline=None)
 def test_in_the_middle_of_the_range_the_joints_stop_in_step(speeds: Array, accelerations: Array, hz: int) -> None:
     start = moving(0.5 * speeds, accelerations)
-    for dq in LAWS[hz].stop(start).dq:
+    for dq in law_at(hz).stop(start).dq:
         share = dq @ start.dq / (start.dq @ start.dq)
         assert -1e-12 <= share <= 1.0 + 1e-12
         np.testing.assert_allclose(dq, share * start.dq, atol=1e-12)
@@ -48,10 +52,10 @@ def test_in_the_middle_of_the_range_the_joints_stop_in_step(speeds: Array, accel
 @settings(max_examples=100, deadline=None)
 def test_what_is_left_of_a_stop_is_the_stop_from_there(speeds: Array, accelerations: Array, hz: int) -> None:
     start = moving(speeds, accelerations)
-    stop = LAWS[hz].stop(start)
+    stop = law_at(hz).stop(start)
     if len(stop.q) > 1:
         there = Setpoint(stop.q[0], stop.dq[0], (stop.dq[0] - start.dq) * hz)
-        again = LAWS[hz].stop(there)
+        again = law_at(hz).stop(there)
         np.testing.assert_allclose(again.q[-1], stop.after_a_tick().q[-1], atol=1e-9)
 
 
@@ -62,13 +66,13 @@ def test_where_it_says_so_each_joint_stops_inside_its_limits(
 ) -> None:
     q = LIMITS.lower + where**3 * (LIMITS.upper - LIMITS.lower)  # more of them near the lower limits
     start = moving(speeds, accelerations, q)
-    law = LAWS[hz]
+    law = law_at(hz)
     if law.can_stop(q.tolist(), start.dq.tolist(), start.ddq.tolist()):
         stop = law.stop(start)
         assert margins(start, np.vstack([q, *stop.q]), 1 / hz)["position"] >= -1e-12
 
 
-@pytest.mark.parametrize("hz", sorted(LAWS))
+@pytest.mark.parametrize("hz", RATES)
 @pytest.mark.parametrize("joint", range(7))
 def test_an_arm_that_can_just_stop_beside_a_limit_does(hz: int, joint: int) -> None:
     """Too near for all joints to stop in step: the one joint brakes harder."""
@@ -76,7 +80,7 @@ def test_an_arm_that_can_just_stop_beside_a_limit_does(hz: int, joint: int) -> N
     dq[joint] = LIMITS.velocity[joint]
     slow = (joint + 1) % 7
     dq[slow] = 0.05 * LIMITS.velocity[slow]
-    law, tick = LAWS[hz], 1 / hz
+    law, tick = law_at(hz), 1 / hz
     way = LIMITS.velocity**2 / 2 / LIMITS.acceleration + 1.02 * tick * LIMITS.velocity
     for near in (joint, slow):
         q = REST.copy()
@@ -93,7 +97,7 @@ def test_an_arm_that_can_just_stop_beside_a_limit_does(hz: int, joint: int) -> N
 
 
 def test_a_joint_that_speeds_up_too_hard_to_brake_at_once_needs_a_tick_more() -> None:
-    law, tick = LAWS[500], 1 / 500
+    law, tick = law_at(500), 1 / 500
     dq, ddq = LIMITS.velocity.copy(), LIMITS.acceleration.copy()
     room = dq * dq / 2 / LIMITS.acceleration + tick * dq
     q = LIMITS.upper - 1.01 * room
@@ -115,6 +119,6 @@ def test_a_tick_too_short_for_the_jerk_limit_is_refused() -> None:
 
 def test_the_slowest_joint_to_brake_sets_the_pace() -> None:
     start = moving(np.array([0.2, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]), np.zeros(7))
-    stop = LAWS[125].stop(start)
+    stop = law_at(125).stop(start)
     assert len(stop.q) == np.ceil(125 * LIMITS.velocity[1] / LIMITS.acceleration[1])
     np.testing.assert_allclose(stop.dq[0, 1], start.dq[1] - LIMITS.acceleration[1] / 125)

@@ -51,7 +51,7 @@ def test_lasting_trouble_brings_the_program() -> None:
 
 
 def test_trouble_older_than_the_window_is_forgotten() -> None:
-    now, _ = play(([BAD] + [GOOD] * (CONFIG.window_periods // CONFIG.replace_after + 1)) * 10)
+    now, _ = play(([BAD] + [GOOD] * (CONFIG.window_periods // CONFIG.replace_after + 1)) * 8)
     assert now.level is Level.FILTERED
     now, _ = play(([BAD] + [GOOD] * (CONFIG.window_periods // CONFIG.replace_after - 1)) * 10)
     assert now.level is Level.PROGRAM
@@ -126,7 +126,7 @@ def test_each_relapse_doubles_the_dwell_up_to_the_longest() -> None:
         dwells.append(now.dwell)
         now, _ = play(cycles(now.dwell), now)
         assert now.level is Level.POLICY
-    assert dwells == [5, 10, 20, 40, 80, 80, 80]
+    assert dwells == [8, 16, 32, 64, 80, 80, 80]
     now, _ = play(cycles(CONFIG.longest_dwell_cycles - 1), now)
     assert now.dwell == 80
     assert play(cycles(1), now)[0].dwell == 0
