@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench fuzz-bundle learn sbom audit results clean
+.PHONY: help setup demo test lint format bench fuzz fuzz-bundle mutation learn sbom audit results clean
 
 PYTHON ?= python3.11 python3.10
 VENV := .venv
@@ -23,6 +23,17 @@ fuzz-bundle: $(STAMP) ## Load a hundred thousand mutated bundles; kill the store
 
 learn: $(STAMP) ## Run the slow tests: does training still learn?
 	$(BIN)/pytest -m slow
+
+fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks, and search for the worst ones
+	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/adversaries.py 10000000
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py
+
+# mutmut wants the package beside the tests; it looks into functions only, so the state table has its own test.
+mutation: $(STAMP) ## Break the safety kernel and its neighbours in every small way: do the tests notice?
+	rm -rf build/mutation && mkdir -p build/mutation/tests
+	cp -r pyproject.toml controller/robocell_controller build/mutation
+	cp -r tests/controller build/mutation/tests
+	cd build/mutation && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/mutmut run && $(CURDIR)/$(BIN)/mutmut results
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

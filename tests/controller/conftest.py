@@ -6,6 +6,7 @@ from pathlib import Path
 import graphs
 import numpy as np
 import pytest
+from hypothesis import Phase, settings
 
 from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM, write_bundle
 from robocell_controller.cell import CellConfig
@@ -17,6 +18,9 @@ from robocell_controller.policy_contract import own_contract, training_envelope
 from robocell_controller.trust.anchors import load_anchors
 from robocell_controller.trust.canonical import json_bytes
 from robocell_controller.trust.signing import DEVELOPMENT, SigningKey, load_signing_key
+
+# `make mutation` asks whether a test fails, not for its simplest case.
+settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], derandomize=True)
 
 MANIFEST_FIELDS = {"name": "tiny", "version": "1", "created_by": {}, "parity": {"random": 0.0}}
 
