@@ -23,7 +23,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_controller.progress import progress_bar
-from robocell_controller.run_log import RunLog
+from robocell_controller.run_log import LogFile, Recorder
 from robocell_controller.signals import stop_signals
 from robocell_controller.summary import RunSummary
 
@@ -72,10 +72,12 @@ def run_order(order: Order, interrupts: list[int], show: bool) -> RunSummary:
     with ExitStack() as stack:
         plant = make_plant(cell, order)
         stack.callback(plant.close)
-        log = stack.enter_context(RunLog(order.log, _about(order, cell))) if order.log else None
+        recorder = None
+        if order.log:
+            recorder = Recorder(stack.enter_context(LogFile(order.log, _about(order, cell))).append)
         progress = stack.enter_context(progress_bar(Console(stderr=True, quiet=not show)))
         task = progress.add_task(f"parts, {Path(order.bundle).name}", total=order.parts)
-        loop = ControlLoop(cell, plant, actor, _clock(cell, order), log, lambda _: progress.advance(task))
+        loop = ControlLoop(cell, plant, actor, _clock(cell, order), recorder, lambda _: progress.advance(task))
 
         def stop(number: int) -> None:
             interrupts.append(number)

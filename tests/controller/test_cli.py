@@ -11,7 +11,7 @@ from robocell_controller import cli, operate
 from robocell_controller.cell import CellConfig
 from robocell_controller.cli import execute
 from robocell_controller.config import load
-from robocell_controller.run_log import read_log
+from robocell_controller.log_reader import read_log
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -102,7 +102,7 @@ def test_a_run_prints_its_figures_and_keeps_its_log(capsys: pytest.CaptureFixtur
     assert figures["success"]["n"] == 1
     assert figures["latency_us"]["inference"].keys() == {"p50", "p99", "p99_9", "max"}
     assert captured.err == ""
-    assert len(read_log(log)) == round(figures["time_s"] * load(CellConfig, "cells", "pick_place").rates.controller_hz)
+    assert len(read_log(log).ticks) == round(figures["time_s"] * load(CellConfig, "cells", "pick_place").rates.controller_hz)
     assert "exists already" in refusal(capsys, "run", "program:guided", "--log", str(log))
 
 

@@ -15,7 +15,8 @@ from robocell_controller.estimator import View
 from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
 from robocell_controller.path import ControlPath
 from robocell_controller.programs import PickPlaceProgram, load_program_config
-from robocell_controller.run_log import REASONS, RunLog, read_log
+from robocell_controller.log_reader import read_log
+from robocell_controller.run_log import LogFile, Recorder
 from robocell_controller.summary import Cycle, RunSummary
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.scenario import Scenario
@@ -71,7 +72,7 @@ def run(cell: CellConfig, plant: RecordingPlant, actor: Actor, parts: int = 1, *
 def assert_within_limits(cell: CellConfig, records: Any) -> None:
     """``records``: the whole log of a run that began where the first record's joints were measured, in motion."""
     limits, tick = cell.load_robot().limits, cell.rates.tick
-    q = np.concatenate([records["q_measured"][:1], records["q_setpoint"]])
+    q = np.concatenate([records["q"][:1], records["q_setpoint"]])
     dq = np.diff(q, axis=0) / tick
     ddq = np.diff(dq, axis=0) / tick
     assert (q >= limits.lower).all()
@@ -84,12 +85,12 @@ def test_part_after_part_within_the_limits_and_logged(
     cell: CellConfig, plant: RecordingPlant, guided: Actor, tmp_path: Path
 ) -> None:
     cycles: list[Cycle] = []
-    with RunLog(tmp_path / "run.log", {}) as log:
-        summary = run(cell, plant, guided, 2, log=log, on_cycle=cycles.append)
+    with LogFile(tmp_path / "run.log", {}) as log:
+        summary = run(cell, plant, guided, 2, recorder=Recorder(log.append), on_cycle=cycles.append)
     assert (summary.parts, summary.placed, summary.failures) == (2, 2, {})
     assert (summary.interventions, summary.overruns, summary.stopped) == ({}, 0, None)
     assert [cycle.outcome for cycle in cycles] == ["placed", "placed"]
-    records = read_log(tmp_path / "run.log")
+    records = read_log(tmp_path / "run.log").ticks
     assert records["tick"].tolist() == list(range(len(plant.commands)))
     np.testing.assert_array_equal(records["q_setpoint"], [command.q for command in plant.commands])
     assert_within_limits(cell, records)
@@ -150,12 +151,12 @@ def test_a_cycle_without_an_outcome_ends_at_the_time_limit_and_the_hand_is_clear
     cell: CellConfig, plant: RecordingPlant, tmp_path: Path
 ) -> None:
     short = cell.model_copy(update={"cycle_time_limit_s": 0.4})
-    with RunLog(tmp_path / "run.log", {}) as log:
-        summary = run(short, plant, idle, 2, log=log)
+    with LogFile(tmp_path / "run.log", {}) as log:
+        summary = run(short, plant, idle, 2, recorder=Recorder(log.append))
     assert summary.failures == {"time_limit": 2}
     assert (summary.parts, summary.placed, summary.cycle_time_s) == (2, 0, None)
-    records = read_log(tmp_path / "run.log")
-    clearing = records[records["reason"] == REASONS.index("clearing")]
+    records = read_log(tmp_path / "run.log").ticks
+    clearing = records[records["reason"] == b"clearing"]
     tcp = cell.control_path().kinematics.pose
     rise = tcp(clearing["q_setpoint"][-1]).position - tcp(clearing["q_setpoint"][0]).position
     assert set(clearing["cycle"]) == {0}  # not after the last part
@@ -166,12 +167,12 @@ def test_a_cycle_without_an_outcome_ends_at_the_time_limit_and_the_hand_is_clear
 def test_after_a_failure_the_arm_comes_home_even_from_a_wound_up_wrist(
     cell: CellConfig, plant: RecordingPlant, tmp_path: Path
 ) -> None:
-    with RunLog(tmp_path / "run.log", {}) as log:
+    with LogFile(tmp_path / "run.log", {}) as log:
         wind = np.array([0.3, -0.2, -0.3, 1.0, -1.0])
-        run(cell, plant, lambda path, view: wind, 2, log=log)
-    records = read_log(tmp_path / "run.log")
+        run(cell, plant, lambda path, view: wind, 2, recorder=Recorder(log.append))
+    records = read_log(tmp_path / "run.log").ticks
     first = records[records["cycle"] == 0]
-    clearing = first["reason"] == REASONS.index("clearing")
+    clearing = first["reason"] == b"clearing"
     tcp = cell.control_path().kinematics.pose
     assert abs(tcp(first[~clearing]["q_setpoint"][-1]).yaw) > 1.0
     home = tcp(first[clearing]["q_setpoint"][-1])
@@ -213,13 +214,13 @@ def test_a_fault_stops_the_arm_within_its_limits_and_says_why(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(RecordingPlant, "spoil", staticmethod(spoil))
-    with RunLog(tmp_path / "run.log", {}) as log:
-        summary = run(cell, plant, push, 3, log=log)
+    with LogFile(tmp_path / "run.log", {}) as log:
+        summary = run(cell, plant, push, 3, recorder=Recorder(log.append))
     assert summary.stopped is not None
     assert cause in summary.stopped
     assert summary.parts == 0
-    records = read_log(tmp_path / "run.log")
-    stopping = records["reason"] == REASONS.index("stopping")
+    records = read_log(tmp_path / "run.log").ticks
+    stopping = records["reason"] == b"stopping"
     assert (np.flatnonzero(stopping) >= tick).all()
     assert not plant.commands[-1].dq.any()
     assert_within_limits(cell, records)
