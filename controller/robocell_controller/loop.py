@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from robocell_controller.contract import Array, CellState, JointCommand, Plant, 
 from robocell_controller.estimator import View
 from robocell_controller.path import ControlPath
 from robocell_controller.programs import Program
+from robocell_controller.rights import no_collections
 from robocell_controller.run_log import Recorder
 from robocell_controller.safety import SafetyKernel, Verdict
 from robocell_controller.summary import PLACED, Cycle, RunSummary, failures, median_and_p95, success_rate
@@ -92,7 +92,8 @@ class ControlLoop:
                 self._cycle(last=index == parts - 1)
         except StopRun as stop:
             self._ticker.event("stop", cause=str(stop))
-            self._brake()
+            with suppress(PlantError):
+                self._brake()
             return str(stop)
         except PlantError as error:  # its drives stop by themselves
             self._ticker.event("stop", cause=str(error))
@@ -221,22 +222,5 @@ class ControlLoop:
             latency_us={name: values.summary_us() for name, values in ticker.latencies.items()},
             interventions=dict(self._interventions),
             stopped=stopped,
+            gaps=ticker.gaps,
         )
-
-
-@contextmanager
-def no_collections() -> Iterator[None]:
-    """Keeps the garbage collector out of the ticks; what exists already is never looked at again.
-
-    The loop makes no cycles of references, so nothing piles up meanwhile.
-    """
-    enabled = gc.isenabled()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if enabled:
-            gc.enable()

@@ -23,15 +23,20 @@ class Ring:
         """Messages that found no room."""
         return int(self._counters[_DROPPED])
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another message."""
+        return bool(self._counters[_PUSHED] - self._counters[_POPPED] >= len(self._slots))
+
     def push(self, message: bytes) -> None:
         """The producer's: adds a message, or counts it as dropped when the ring is full.
 
         A message counts only once it is whole: what a dying producer leaves half written is never seen.
         """
-        pushed = self._counters[_PUSHED]
-        if pushed - self._counters[_POPPED] >= len(self._slots):
+        if self.full:
             self._counters[_DROPPED] += 1
             return
+        pushed = self._counters[_PUSHED]
         slot = self._slots[pushed % len(self._slots)]
         _LENGTH.pack_into(slot, 0, len(message))
         slot[_LENGTH.size : _LENGTH.size + len(message)] = message

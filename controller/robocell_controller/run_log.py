@@ -106,8 +106,12 @@ class LogFile:
         """Adds a frame of a :class:`Recorder`."""
         self._file.write(frame)
         if self._time() - self._flushed > _FLUSH_AFTER:
-            self._file.flush()
-            self._flushed = self._time()
+            self.flush()
+
+    def flush(self) -> None:
+        """Hands all that was appended to the system."""
+        self._file.flush()
+        self._flushed = self._time()
 
     def close(self) -> None:
         """Writes what is still in memory and closes the file."""

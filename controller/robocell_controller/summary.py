@@ -40,6 +40,9 @@ class RunSummary:
             (from waking to the command) and ``wake`` (behind the deadline).
         interventions: policy periods in which the safety kernel braked, by reason.
         stopped: why the run ended early; None if it did not.
+        gaps: ticks in which the drives had no command in time and braked by themselves.
+        timing: in real time: ``granted`` by the system to each process, the ``guarantee`` that follows,
+            ``command_lifetime_ms``, ``plant_missed`` deadlines and ``log_dropped`` frames.
     """
 
     parts: int
@@ -54,6 +57,8 @@ class RunSummary:
     latency_us: dict[str, dict[str, float]]
     interventions: dict[str, int]
     stopped: str | None
+    gaps: int = 0
+    timing: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON."""

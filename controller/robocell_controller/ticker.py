@@ -32,6 +32,7 @@ class Ticker:
         self.latencies = {name: Latencies() for name in ("inference", "tick", "wake")}
         self.sent: JointCommand | None = None
         self.ticks = 0
+        self._answered = -1.0
         self.gaps = 0
         self.stop_cause: str | None = None
 
@@ -41,15 +42,20 @@ class Ticker:
         return round(self.state.time * self._hz)
 
     def wait(self) -> None:
-        """Waits for the next tick and reads the sensors, unchecked.
+        """Waits for the next tick with new sensor values and reads them, unchecked.
+
+        A tick whose values have been answered already is let pass: a late one before it took its place.
 
         Raises:
             PlantError: the plant has gone.
         """
-        self._late = self._clock.wait()
-        self.latencies["wake"].add(self._late)
-        self._begin = self._clock.now()
-        self.read()
+        while True:
+            self._late = self._clock.wait()
+            self.latencies["wake"].add(self._late)
+            self._begin = self._clock.now()
+            self.read()
+            if self.state.time > self._answered:
+                return
 
     def read(self) -> None:
         """Reads the sensors again in this tick."""
@@ -78,6 +84,7 @@ class Ticker:
     def send(self, command: JointCommand, reason: str = "", action: Array | None = None) -> None:
         """The command that answers ``state``; with why it is not what was asked for, and the action behind it."""
         self._plant.write(command)
+        self._answered = self.state.time
         self.latencies["tick"].add(self._clock.now() - self._begin)
         self.sent = command
         if self._recorder:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from robocell_controller import cli, operate
+from robocell_controller import cli, operate, plants
 from robocell_controller.cell import CellConfig
 from robocell_controller.cli import execute
 from robocell_controller.config import load
@@ -63,8 +63,8 @@ def test_an_unknown_plant_is_named(capsys: pytest.CaptureFixture[str], cell: Cel
 def test_a_plant_whose_library_is_missing_says_what_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = EntryPoint("simulated", "no_such_simulator:Plant", operate.PLANTS)
-    monkeypatch.setattr(operate, "entry_points", lambda group: [entry])
+    entry = EntryPoint("simulated", "no_such_simulator:Plant", plants.PLANTS)
+    monkeypatch.setattr(plants, "entry_points", lambda group: [entry])
     message = refusal(capsys, "run", "program:guided")
     assert "'simulated' needs no_such_simulator" in message
     assert "pip install 'robocell[train]'" in message

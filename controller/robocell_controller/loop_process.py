@@ -1,0 +1,80 @@
+"""The control loop as a process of its own: it touches shared memory and nothing else while it ticks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.clock import DeadlineClock
+from robocell_controller.config import parse
+from robocell_controller.errors import InputError
+from robocell_controller.layout import Layout
+from robocell_controller.loop import Actor, ControlLoop
+from robocell_controller.messages import FarState
+from robocell_controller.operate import load_actor
+from robocell_controller.processes import ready, refuse, say
+from robocell_controller.remote_plant import RemotePlant
+from robocell_controller.rights import ask, cores
+from robocell_controller.run_log import Recorder
+from robocell_controller.shared_memory import SharedMemory, Word
+from robocell_controller.signals import stop_signals
+from robocell_controller.summary import Cycle
+
+PRIORITY = 50
+_LEAD = 100_000_000  # ns to get from here to the first tick
+_WARM_UP = 300  # policy periods: by then caches and allocators have what they keep
+
+
+def start(origin: int, period: int, now: int) -> int:
+    """When the loop's first tick is due: in the middle between two of the plant's, which begin at ``origin``; ns.
+
+    So both have half a period of room: the plant to publish its state, the loop to answer it.
+    """
+    first = origin + period // 2
+    return first + max(0, -(-(now - first) // period)) * period
+
+
+def warm_up(cell: CellConfig, actor: Actor, layout: Layout) -> None:
+    """Plays some periods that go nowhere: the first ones are slower."""
+    content = layout.state.read()
+    assert content is not None
+    state, path = FarState.unpack(content).state, cell.control_path()
+    path.reset(state.q, state.dq, 0.0)
+    for _ in range(_WARM_UP):
+        path.command(actor(path, path.view(state)))
+
+
+def main() -> None:
+    """Runs the parts that it is asked for and says the summary."""
+    layout = Layout(SharedMemory(Layout.SIZE, int(sys.argv[1])))
+    arguments, parent, words = json.loads(sys.argv[2]), os.getppid(), layout.words
+    try:
+        cell = parse(CellConfig, arguments["cell"], arguments["name"])
+        actor = load_actor(arguments["bundle"], cell)
+    except InputError as error:
+        refuse(error)
+        return
+    rights = ask(PRIORITY, cores()[-1])
+    warm_up(cell, actor, layout)
+    ready(rights)
+    while not words[Word.ORIGIN] and os.getppid() == parent:
+        time.sleep(0.001)
+    period = round(1e9 / cell.rates.controller_hz)
+    clock = DeadlineClock(period, start=start(words[Word.ORIGIN], period, time.monotonic_ns() + _LEAD))
+    recorder = Recorder(layout.frames.push) if arguments["record"] else None
+
+    def count(_: Cycle) -> None:
+        words[Word.CYCLES] += 1
+
+    loop = ControlLoop(cell, RemotePlant(layout, period), actor, clock, recorder, count)
+    with stop_signals(lambda number: loop.request_stop(signal.Signals(number).name)):
+        summary = loop.run(arguments["parts"])
+    say({"summary": summary.as_json()})
+
+
+if __name__ == "__main__":
+    main()
