@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     bench.command("env")(bench_env)
     bench.command("limit")(bench_limit)
     bench.command("physics")(bench_physics)
+    bench.command("kills")(bench_kills)
     app.add_typer(bench, name="bench")
 
 
@@ -208,3 +209,20 @@ def bench_physics(
         print(json.dumps(document, indent=2))
     else:
         Console().print(physics_table(document))
+
+
+def bench_kills(
+    trials: Annotated[int, typer.Option(min=1, help="Runs of one part, each struck once.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the moments.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Kill or halt loop, plant, guardian or logger of a run in real time: stop times, limits, what the log keeps."""
+    from robocell_agents.bench_kills import bench_kills as measure
+    from robocell_agents.bench_kills import kills_table
+
+    document = measure(trials, seed)
+    if as_json:
+        print(json.dumps(document, indent=2))
+    else:
+        Console().print(kills_table(document))
+    raise typer.Exit(int(any(kind["faults"] for kind in document["kinds"])))

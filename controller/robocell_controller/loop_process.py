@@ -40,8 +40,8 @@ def start(origin: int, period: int, now: int) -> int:
 
 def warm_up(cell: CellConfig, actor: Actor, layout: Layout) -> None:
     """Plays some periods that go nowhere: the first ones are slower."""
-    content = layout.state.read()
-    assert content is not None
+    while (content := layout.state.read()) is None:
+        time.sleep(0.01)
     state, path = FarState.unpack(content).state, cell.control_path()
     path.reset(state.q, state.dq, 0.0)
     for _ in range(_WARM_UP):

@@ -17,10 +17,11 @@ from robocell_controller.rights import guarantee
 from robocell_controller.run_log import LogFile
 from robocell_controller.shared_memory import SharedMemory, Word
 
+_MODULES = {"plant": "plant_process", "guardian": "guardian", "loop": "loop_process", "logger": "logger_process"}
 _PROMPT, _PATIENT = 3, 12  # ticks that a command lives with and without real-time priority
 _POLL = 0.05  # s
-_SILENCE = 1.0  # s without a sign of life, after which the logger is started anew
-_PATIENCE = 5.0  # s for a process to end, or for a loop to tick
+_SILENCE = 1.0  # s without a sign of life, after which a logger is started anew and a loop is given up
+_PATIENCE = 5.0  # s for a process to end
 
 
 class Session:
@@ -50,8 +51,8 @@ class Session:
         Raises:
             InputError: a process finds something wrong with the order.
         """
-        rights = {"plant": self._start("plant_process").rights(), "guardian": self._start("guardian").rights()}
-        rights["loop"] = self._start("loop_process", record=record).rights()
+        started = {name: self._start(name, record=record) for name in ("plant", "guardian", "loop")}
+        rights = {name: process.rights() for name, process in started.items()}
         prompt = all(each.fifo for each in rights.values())
         ticks = _PROMPT if prompt else _PATIENT
         self.layout.words[Word.LIFETIME] = round(1e9 * ticks * self._cell.rates.tick)
@@ -72,7 +73,7 @@ class Session:
         if log:
             LogFile(log, about).close()
             self._log = log
-            self._start("logger_process", path=str(log)).rights()
+            self._start("logger", path=str(log)).rights()
         self.layout.words[Word.GO] = 1
 
     def watch(self, on_cycle: Callable[[int], None]) -> dict[str, Any]:
@@ -84,11 +85,11 @@ class Session:
         Raises:
             ProcessDied: the loop has ended without a summary.
         """
-        loop, words = self.processes["loop_process"], self.layout.words
+        loop, words = self.processes["loop"], self.layout.words
         while loop.alive():
             on_cycle(words[Word.CYCLES])
             self._keep_logger()
-            if words[Word.CONTROLLER_BEAT] and _silent(words[Word.CONTROLLER_BEAT], _PATIENCE):
+            if words[Word.CONTROLLER_BEAT] and _silent(words[Word.CONTROLLER_BEAT], _SILENCE):
                 loop.signal(signal.SIGKILL)  # it hangs; the drives have stopped long ago
             time.sleep(_POLL)
         on_cycle(words[Word.CYCLES])
@@ -100,7 +101,7 @@ class Session:
         if self._asked_to_stop:
             self.layout.words[Word.STOP] = 1
         self._asked_to_stop = True
-        self.processes["loop_process"].signal(number)
+        self.processes["loop"].signal(number)
 
     def close(self) -> None:
         """Ends all processes: first those that need a moment for it, at last whatever hangs."""
@@ -121,19 +122,19 @@ class Session:
     ) -> None:
         self.close()
 
-    def _start(self, module: str, **more: object) -> Process:
-        process = Process(module, self._memory.descriptor, {**self._arguments, **more})
-        self.processes[module] = process
+    def _start(self, name: str, **more: object) -> Process:
+        process = Process(_MODULES[name], self._memory.descriptor, {**self._arguments, **more})
+        self.processes[name] = process
         return process
 
     def _keep_logger(self) -> None:
         """Starts the logger anew when it has died or hangs; its frames wait in the ring."""
-        logger = self.processes.get("logger_process")
+        logger = self.processes.get("logger")
         if logger is None or (logger.alive() and not _silent(self.layout.words[Word.LOGGER_BEAT], _SILENCE)):
             return
         logger.signal(signal.SIGKILL)
         logger.end(_PATIENCE)
-        self._start("logger_process", path=str(self._log)).rights()
+        self._start("logger", path=str(self._log)).rights()
 
 
 def _silent(beat: int, seconds: float) -> bool:
