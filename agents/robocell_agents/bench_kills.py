@@ -24,6 +24,7 @@ from robocell_controller.log_reader import read_log
 from robocell_controller.plant_process import TRACE
 from robocell_controller.processes import ProcessDied
 from robocell_controller.progress import progress_bar
+from robocell_controller.replay import replay
 from robocell_controller.session import Session
 from robocell_controller.shared_memory import Word
 
@@ -55,6 +56,7 @@ class Outcome:
         violations: ticks and joints outside the arm's limits.
         log_loss: from the last tick in the log to the blow; negative where the log went on.
         dropped: frames that the log misses in between.
+        replayed: the log gives the same commands again, bit for bit.
     """
 
     ended: str | None
@@ -63,6 +65,7 @@ class Outcome:
     violations: int
     log_loss: float
     dropped: int
+    replayed: bool = True
 
 
 def bench_kills(trials: int, seed: int) -> dict[str, Any]:
@@ -83,7 +86,7 @@ def strike(cell: CellConfig, blow: Blow, log: Path) -> Outcome:
     """One run of one part, one blow, and what the records say."""
     with Session(cell, "pick_place", "program:guided", 1, seed=round(blow.delay * 1e6)) as session:
         session.prepare(record=True)
-        session.go(log, {})
+        session.go(log, {"order": {"parts": 1}, "cell": cell.model_dump()})
         words, struck = session.layout.words, [0]
 
         def when_due(_: int) -> None:
@@ -107,6 +110,7 @@ def strike(cell: CellConfig, blow: Blow, log: Path) -> Outcome:
         violations(cell, trace),
         (struck[0] - int(left_in_log.ticks["time_ns"][-1])) * 1e-9,
         left_in_log.dropped,
+        replay(log).exact,
     )
 
 
@@ -117,6 +121,8 @@ def faults(blow: Blow, outcome: Outcome) -> list[str]:
         found.append("limits violated")
     if outcome.dropped or outcome.log_loss > _LOG_LOSS:
         found.append("log lost")
+    if not outcome.replayed:
+        found.append("log does not replay")
     if blow.target == "logger":
         return found + ([f"stopped: {outcome.ended}"] if outcome.ended else [])
     if not outcome.ended:

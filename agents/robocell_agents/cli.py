@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     bench.command("env")(bench_env)
     bench.command("limit")(bench_limit)
     bench.command("physics")(bench_physics)
+    bench.command("loop")(bench_loop)
     bench.command("kills")(bench_kills)
     app.add_typer(bench, name="bench")
 
@@ -209,6 +210,23 @@ def bench_physics(
         print(json.dumps(document, indent=2))
     else:
         Console().print(physics_table(document))
+
+
+def bench_loop(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")] = Path("results/policies/pick_place"),
+    seconds: Annotated[float, typer.Option(min=10, help="Duration; 800 s are 100 000 ticks at 125 Hz.")] = 800,
+    idle: Annotated[bool, typer.Option("--idle", help="Without a busy process on each core.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The control loop in real time, every core busy: wakes, ticks, misses, memory; inference against SB3's."""
+    from robocell_agents.bench_loop import bench_loop as measure
+    from robocell_agents.bench_loop import loop_table
+
+    document = measure(bundle, seconds, not idle)
+    if as_json:
+        print(json.dumps(document, indent=2))
+    else:
+        Console().print(loop_table(document))
 
 
 def bench_kills(

@@ -1,4 +1,4 @@
-"""The command ``robocell``: ``run`` lives here, the commands of training come through an entry point.
+"""The command ``robocell``: ``run``, ``replay`` and ``doctor`` live here, the others come through an entry point.
 
 Bad input is one line on stderr and exit code 2; what the commands need is imported when they are called.
 """
@@ -44,7 +44,8 @@ def build_app() -> typer.Typer:
     """The command line with the commands of all installed components."""
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
     app.callback(invoke_without_command=True)(_robocell)
-    app.command()(run)
+    for command in (run, replay, doctor):
+        app.command()(command)
     for entry in entry_points(group=COMMANDS):
         try:
             entry.load()(app)
@@ -78,6 +79,35 @@ def run(
 
     order = Order(bundle, cell, parts, realtime, seed, log)
     raise typer.Exit(operate(order, as_json))
+
+
+def replay(
+    log: Annotated[Path, typer.Argument(help="Log of robocell run.")],
+    bundle: Annotated[
+        str | None, typer.Option(help="The bundle or program that ran: its actions are computed again too.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> None:
+    """Compute a run again from its log: are the commands the same, bit for bit?"""
+    from robocell_controller.operate import load_actor
+    from robocell_controller.replay import logged_cell
+    from robocell_controller.replay import replay as compute
+
+    found = compute(log, load_actor(bundle, logged_cell(log)) if bundle else None)
+    typer.echo(found.as_json() if as_json else found.in_words())
+    raise typer.Exit(int(not found.exact))
+
+
+def doctor(
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to probe the wakes.")] = 3.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> None:
+    """Say what this machine can guarantee a control loop; exit code 1 if a loop should not run on it."""
+    from robocell_controller.doctor import examine, show
+
+    findings = examine(seconds)
+    show(findings, as_json)
+    raise typer.Exit(int(not findings["fit"]))
 
 
 def _refuse(message: str) -> int:

@@ -58,18 +58,31 @@ class DriveWatch:
         return self.by_themselves and not self.held.dq.any()
 
     def _follow(self, command: JointCommand) -> bool:
-        """Takes the command over if it is within the limits, as differences of the setpoints."""
+        """Takes the command over if it is within the limits, as differences of the setpoints, and so is a stop then."""
         limits, tick = self._limits, self._tick
         velocity = (command.q - self.held.q) / tick
         acceleration = (velocity - self.held.dq) / tick
         jerk = (acceleration - self.held.ddq) / tick
-        within = (command.q >= limits.lower) & (command.q <= limits.upper) & np.isfinite(command.dq)
+        stop = command.q + np.sign(velocity) * self._braking_distance(np.abs(velocity))
+        within = (np.minimum(command.q, stop) >= limits.lower) & (np.maximum(command.q, stop) <= limits.upper)
+        within &= np.isfinite(command.dq)
         for value, limit in ((velocity, limits.velocity), (acceleration, limits.acceleration), (jerk, limits.jerk)):
             within &= np.abs(value) <= limit * (1.0 + _ROUNDING)
         if not within.all() or not np.isfinite(command.gripper):
             return False
-        self.held, self.gripper, self.by_themselves = Setpoint(command.q, velocity, acceleration), command.gripper, False
+        self.held, self.gripper, self.by_themselves = (
+            Setpoint(command.q, velocity, acceleration),
+            command.gripper,
+            False,
+        )
         return True
+
+    def _braking_distance(self, speed: Array) -> Array:
+        """What :meth:`_brake` takes from a ``speed`` [7] rad/s to the stand, rad: the sum over its ticks."""
+        step = self._limits.acceleration * self._tick
+        ticks = np.floor(speed / step)
+        distance: Array = self._tick * ticks * (speed - step * (ticks + 1.0) / 2.0)
+        return distance
 
     def _brake(self) -> JointCommand:
         """Each joint slows down at the data sheet's limit; the gripper keeps what it does."""

@@ -56,7 +56,9 @@ def read_log(path: Path) -> Log:
         numbers.append(number)
         size = end
     if any(True for _ in _later_frames(data, size)):
-        raise InputError(f"{path}: frame {len(numbers)}", "wrong checksum", "damage at the tail only, as a crash leaves")
+        raise InputError(
+            f"{path}: frame {len(numbers)}", "wrong checksum", "damage at the tail only, as a crash leaves"
+        )
     dropped = numbers[-1] - (len(numbers) - 1)
     return Log(about, np.frombuffer(bytes(ticks), dtype=RECORD), events, dropped, size, numbers[-1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,7 +71,8 @@ class ControlLoop:
         self._ticker = Ticker(cell, plant, clock, recorder)
         self._clear_height = (cell.motion.workspace_lower_m[2] + cell.motion.workspace_upper_m[2]) / 2
         self._interventions: Counter[str] = Counter()
-        self._cycles: list[Cycle] = []
+        self._outcomes: Counter[str] = Counter()
+        self._times = array("d")  # of placed parts, s
         self._part = -1
 
     def request_stop(self, cause: str) -> None:
@@ -119,7 +121,9 @@ class ControlLoop:
             if outcome is not None:
                 break
         cycle = Cycle(outcome or TIME_LIMIT, (self._ticker.plant_ticks - begin) * self._cell.rates.tick)
-        self._cycles.append(cycle)
+        self._outcomes[cycle.outcome] += 1
+        if cycle.outcome == PLACED:
+            self._times.append(cycle.time_s)
         self._ticker.event("cycle", outcome=cycle.outcome, time_s=cycle.time_s)
         self._on_cycle(cycle)
         if not last:
@@ -206,16 +210,15 @@ class ControlLoop:
         return Setpoint(segment.q[-1], segment.dq[-1], np.zeros_like(setpoint.q))
 
     def _summary(self, wall: int, stopped: str | None) -> RunSummary:
-        cycles, ticker = self._cycles, self._ticker
-        times = [cycle.time_s for cycle in cycles if cycle.outcome == PLACED]
+        ticker, times, parts = self._ticker, self._times, self._outcomes.total()
         time = ticker.ticks * self._cell.rates.tick
         return RunSummary(
-            parts=len(cycles),
+            parts=parts,
             placed=len(times),
-            success=success_rate(len(times), len(cycles)),
+            success=success_rate(len(times), parts),
             cycle_time_s=median_and_p95(times),
             parts_per_hour=3600.0 * len(times) / time if time else 0.0,
-            failures=failures(cycles),
+            failures=failures(self._outcomes),
             time_s=time,
             wall_s=wall / 1e9,
             overruns=self._clock.overruns,

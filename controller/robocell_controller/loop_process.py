@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -58,22 +60,44 @@ def main() -> None:
     except InputError as error:
         refuse(error)
         return
-    rights = ask(PRIORITY, cores()[-1])
     warm_up(cell, actor, layout)
-    ready(rights)
+    ready(ask(PRIORITY, cores()[-1]))
     while not words[Word.ORIGIN] and os.getppid() == parent:
         time.sleep(0.001)
     period = round(1e9 / cell.rates.controller_hz)
     clock = DeadlineClock(period, start=start(words[Word.ORIGIN], period, time.monotonic_ns() + _LEAD))
     recorder = Recorder(layout.frames.push) if arguments["record"] else None
 
-    def count(_: Cycle) -> None:
-        words[Word.CYCLES] += 1
-
-    loop = ControlLoop(cell, RemotePlant(layout, period), actor, clock, recorder, count)
+    memory = _Memory(words)
+    loop = ControlLoop(cell, RemotePlant(layout, period), actor, clock, recorder, memory.count)
     with stop_signals(lambda number: loop.request_stop(signal.Signals(number).name)):
         summary = loop.run(arguments["parts"])
-    say({"summary": summary.as_json()})
+    say({"summary": {**summary.as_json(), "timing": memory.growth()}})
+
+
+class _Memory:
+    """Counts cycles, and what piles up in this process after the first."""
+
+    def __init__(self, words: memoryview) -> None:
+        self._words = words
+        self._begin: tuple[int, int, int] | None = None
+
+    def count(self, _: Cycle) -> None:
+        self._words[Word.CYCLES] += 1
+        self._begin = self._begin or _used()
+        self._end = _used()
+
+    def growth(self) -> dict[str, int]:
+        """Since the first cycle: the collector's runs, blocks allocated and peak memory, KiB."""
+        if self._begin is None:
+            return {}
+        names = ("collections", "blocks", "peak_kib")
+        return {name: end - begin for name, begin, end in zip(names, self._begin, self._end, strict=True)}
+
+
+def _used() -> tuple[int, int, int]:
+    collections = sum(generation["collections"] for generation in gc.get_stats())
+    return collections, sys.getallocatedblocks(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

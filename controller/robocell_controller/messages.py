@@ -86,7 +86,8 @@ class FarCommand:
     @staticmethod
     def unpack(content: bytes) -> FarCommand:
         """What was packed."""
-        return FarCommand(*_FAR_COMMAND.unpack_from(content), unpack_command(content[_FAR_COMMAND.size :]))
+        sequence, stamp, valid_until, tick = _FAR_COMMAND.unpack_from(content)
+        return FarCommand(sequence, stamp, valid_until, tick, unpack_command(content[_FAR_COMMAND.size :]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,10 @@ class FarState:
     @staticmethod
     def unpack(content: bytes) -> FarState:
         """What was packed."""
-        *numbers, fault, outcome = _FAR_STATE.unpack_from(content)
-        texts = (fault.rstrip(b"\0").decode(), outcome.rstrip(b"\0").decode())
-        return FarState(*numbers, *texts, unpack_state(content[_FAR_STATE.size :]))
+        tick, stamp, followed, presented, braked, fault, outcome = _FAR_STATE.unpack_from(content)
+        state = unpack_state(content[_FAR_STATE.size :])
+        return FarState(tick, stamp, followed, presented, braked, _text(fault), _text(outcome), state)
+
+
+def _text(content: bytes) -> str:
+    return content.rstrip(b"\0").decode()

@@ -116,7 +116,7 @@ def _run_in_real_time(
         with stop_signals(stop), bar as show:
             summary = session.watch(show)
         counts = {"plant_missed": session.layout.words[Word.PLANT_MISSED], "log_dropped": session.layout.frames.dropped}
-    return RunSummary(**{**summary, "timing": {**timing, **counts}})
+    return RunSummary(**{**summary, "timing": {**timing, **counts, **summary["timing"]}})
 
 
 @contextmanager
@@ -178,7 +178,10 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _granted(rights: dict[str, int]) -> str:
-    parts = [f"FIFO {rights['fifo']}" if rights["fifo"] else "", f"core {rights['core']}" if rights["core"] >= 0 else ""]
+    parts = [
+        f"FIFO {rights['fifo']}" if rights["fifo"] else "",
+        f"core {rights['core']}" if rights["core"] >= 0 else "",
+    ]
     return " ".join([*filter(None, parts), "memory locked" if rights["locked"] else ""]).strip() or "nothing"
 
 

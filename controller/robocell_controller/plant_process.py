@@ -88,9 +88,8 @@ def main() -> None:
     except InputError as error:
         refuse(error)
         return
-    rights = ask(PRIORITY, cores()[0])
     process = PlantProcess(layout, plant, cell)
-    ready(rights)
+    ready(ask(PRIORITY, cores()[0]))
     while not words[Word.GO] and os.getppid() == parent:
         time.sleep(0.001)
     period = round(1e9 / cell.rates.controller_hz)

@@ -12,7 +12,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.rights import Rights
 
 
-class ProcessDied(Exception):
+class ProcessDied(Exception):  # noqa: N818 (what has happened, not what is wrong)
     """A process that the run can't do without has ended; the message says which and how."""
 
 

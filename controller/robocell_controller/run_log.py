@@ -2,7 +2,7 @@
 
 One header line of JSON, then frames: mark, kind, length and running number, content, CRC-32. A tick's content is of one
 size (``RECORD``) and holds all that the controller knew and did, so that a run can be computed again; an event's is
-JSON. What was being written when a process died is a torn tail, which the reader leaves out; everything before is whole.
+JSON. What was being written when a process died is a torn tail, which the reader leaves out; all before it is whole.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ RECORD = np.dtype(
         ("q_setpoint", "<f8", (JOINTS,)),  # rad, sent to the drives in this tick
         ("dq_setpoint", "<f8", (JOINTS,)),  # rad/s
         ("gripper_command", "<f8"),
-        ("decided", "<i8"),  # numbers of the action decided on in this tick: 5, 0 for one of a wrong shape; -1: none was
+        (
+            "decided",
+            "<i8",
+        ),  # numbers of the action decided on in this tick: 5, 0 for one of a wrong shape; -1: none was
         ("action", "<f8", (ACTION_SIZE,)),
     ]
 )
@@ -83,9 +86,7 @@ class Recorder:
 class LogFile:
     """The file of a run log; what was appended longer than 0.2 s ago survives this process."""
 
-    def __init__(
-        self, path: Path, about: dict[str, Any], time_source: Callable[[], int] = time.monotonic_ns
-    ) -> None:
+    def __init__(self, path: Path, about: dict[str, Any], time_source: Callable[[], int] = time.monotonic_ns) -> None:
         """Opens a new file and writes its header.
 
         Args:

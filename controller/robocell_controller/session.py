@@ -39,14 +39,14 @@ class Session:
         """
         self._cell = cell
         self._log: Path | None = None
-        self._asked_to_stop = False
+        self.asked_to_stop = False
         self._memory = SharedMemory(Layout.SIZE)
         self.layout = Layout(self._memory)
         self.processes: dict[str, Process] = {}
         self._arguments = {"cell": cell.model_dump(), "name": name, "bundle": bundle, "parts": parts, "seed": seed}
 
     def prepare(self, record: bool) -> dict[str, Any]:
-        """Starts plant, guardian and loop, which wait for :meth:`go`; what the system granted each process, and what follows from it.
+        """Starts plant, guardian and loop, which wait for :meth:`go`; what each was granted, and what follows from it.
 
         Raises:
             InputError: a process finds something wrong with the order.
@@ -98,9 +98,9 @@ class Session:
 
     def stop(self, number: int) -> None:
         """Asks the loop for a controlled stop with a signal's name as the cause; asked again, stops the drives."""
-        if self._asked_to_stop:
+        if self.asked_to_stop:
             self.layout.words[Word.STOP] = 1
-        self._asked_to_stop = True
+        self.asked_to_stop = True
         self.processes["loop"].signal(number)
 
     def close(self) -> None:

@@ -42,7 +42,8 @@ class RunSummary:
         stopped: why the run ended early; None if it did not.
         gaps: ticks in which the drives had no command in time and braked by themselves.
         timing: in real time: ``granted`` by the system to each process, the ``guarantee`` that follows,
-            ``command_lifetime_ms``, ``plant_missed`` deadlines and ``log_dropped`` frames.
+            ``command_lifetime_ms``, ``plant_missed`` deadlines and ``log_dropped`` frames; since the first cycle,
+            ``collections`` of the garbage collector, and growth of the loop's memory: ``blocks`` and ``peak_kib``.
     """
 
     parts: int
@@ -81,6 +82,6 @@ def median_and_p95(values: Sequence[float]) -> dict[str, float] | None:
     return {"median": float(median), "p95": float(p95)}
 
 
-def failures(cycles: Sequence[Cycle]) -> dict[str, int]:
-    """Cycles by failure class, the most frequent first."""
-    return dict(Counter(cycle.outcome for cycle in cycles if cycle.outcome != PLACED).most_common())
+def failures(outcomes: Counter[str]) -> dict[str, int]:
+    """Cycles by failure class, the most frequent first, of cycles by outcome."""
+    return {outcome: number for outcome, number in outcomes.most_common() if outcome != PLACED}

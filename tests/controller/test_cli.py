@@ -102,7 +102,9 @@ def test_a_run_prints_its_figures_and_keeps_its_log(capsys: pytest.CaptureFixtur
     assert figures["success"]["n"] == 1
     assert figures["latency_us"]["inference"].keys() == {"p50", "p99", "p99_9", "max"}
     assert captured.err == ""
-    assert len(read_log(log).ticks) == round(figures["time_s"] * load(CellConfig, "cells", "pick_place").rates.controller_hz)
+    assert len(read_log(log).ticks) == round(
+        figures["time_s"] * load(CellConfig, "cells", "pick_place").rates.controller_hz
+    )
     assert "exists already" in refusal(capsys, "run", "program:guided", "--log", str(log))
 
 

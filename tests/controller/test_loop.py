@@ -12,10 +12,10 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
 from robocell_controller.contract import Array, CellState, JointCommand, Segment
 from robocell_controller.estimator import View
+from robocell_controller.log_reader import read_log
 from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
 from robocell_controller.path import ControlPath
 from robocell_controller.programs import PickPlaceProgram, load_program_config
-from robocell_controller.log_reader import read_log
 from robocell_controller.run_log import LogFile, Recorder
 from robocell_controller.summary import Cycle, RunSummary
 from robocell_envs.cell_env import PickPlaceEnv
