@@ -30,7 +30,7 @@ from robocell_controller.shared_memory import Word
 
 TARGETS = ("loop", "plant", "guardian", "logger")  # the policy runs in the loop, and the plant is the link's far end
 SIGNALS = ("SIGKILL", "SIGSTOP")
-_WITHIN = (0.2, 1.5)  # s after the first tick
+_WITHIN = (0.2, 1.2)  # s after the first tick
 _WATCHED = 0.05  # s between two looks of the session
 _LOG_LOSS = 1.0  # s of log that a blow may cost
 _ROUNDING = 1e-6
@@ -52,7 +52,7 @@ class Outcome:
     Attributes:
         ended: why the run ended early; None if it did not.
         stop_time: from the blow until the drives stood; None where the plant's record ends with the blow.
-        bound: the computed stop time.
+        bound: the computed stop time; 0 where the run ended before the blow.
         violations: ticks and joints outside the arm's limits.
         log_loss: from the last tick in the log to the blow; negative where the log went on.
         dropped: frames that the log misses in between.
@@ -116,6 +116,8 @@ def strike(cell: CellConfig, blow: Blow, log: Path) -> Outcome:
 
 def faults(blow: Blow, outcome: Outcome) -> list[str]:
     """What went wrong in a trial; nothing should."""
+    if outcome.stop_time is None and outcome.bound == 0.0:
+        return [f"ended before the blow: {outcome.ended}"]
     found = []
     if outcome.violations:
         found.append("limits violated")
@@ -156,6 +158,8 @@ def _stop(cell: CellConfig, trace: Array, struck: int, lifetime: int) -> tuple[f
 
     They may still speed up while they are patient. While the plant does not run, nothing moves, and no time counts.
     """
+    if not struck:
+        return None, 0.0
     times, speeds = trace[:, 1], np.abs(trace[:, 10:17])
     after = times > struck
     late = float(np.diff(times[times > struck - 1e8]).max(initial=0.0)) * 1e-9

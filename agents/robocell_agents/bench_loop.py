@@ -49,6 +49,7 @@ def bench_loop(bundle: Path, seconds: float, load_cores: bool) -> dict[str, Any]
         "gaps": summary["gaps"],
         "parts": summary["parts"],
         "placed": summary["placed"],
+        "failures": summary["failures"],
         "latency_us": summary["latency_us"],
         "timing": {**timing, **summary["timing"]},
         "stopped": summary["stopped"],

@@ -48,7 +48,7 @@ def main() -> None:
     """Runs until the end of the run and of the frames."""
     layout = Layout(SharedMemory(Layout.SIZE, int(sys.argv[1])))
     parent = os.getppid()
-    appender = Appender(layout, Path(json.loads(sys.argv[2])["path"]))
+    appender = Appender(layout, Path(json.load(sys.stdin)["path"]))
     ready(Rights())
     moved = time.monotonic()
     while True:

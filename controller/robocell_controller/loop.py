@@ -14,6 +14,7 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.clock import Clock
 from robocell_controller.contract import Array, CellState, JointCommand, Plant, PlantError, Policy, Setpoint
 from robocell_controller.estimator import View
+from robocell_controller.motion import gripper_action
 from robocell_controller.path import ControlPath
 from robocell_controller.programs import Program
 from robocell_controller.rights import no_collections
@@ -105,7 +106,8 @@ class ControlLoop:
     def _start(self) -> None:
         """Bumpless: the first setpoint is what the drives hold, or else where the joints are."""
         self._plant.present()
-        self._ticker.wait()
+        for _ in range(2):  # a guardian hears of the loop by its first look, and permits before its second
+            self._ticker.wait()
         state = self._ticker.state
         self._path.reset(state.q, state.dq, state.gripper_width / self._stroke)
         self._adopt(state)
@@ -148,31 +150,41 @@ class ControlLoop:
             self._period(lambda state: (self._path.home(home), None), "clearing")
 
     def _next_part(self) -> None:
-        """Asks for a part and rises until it is there, which in lock-step with a simulation it is at once."""
+        """Asks for a part and stops until it is there, which in lock-step with a simulation it is at once."""
         self._plant.present()
         self._ticker.read()
+        self._adopt(self._ticker.state)
         for _ in range(self._cell.steps_per_cycle):
             if self._ticker.state.cycle != self._part:
                 self._part = self._ticker.state.cycle
                 return
-            self._period(lambda state: (self._path.command(_RISE), _RISE), "waiting for a part")
+            self._period(self._wait_for_part, "waiting for a part")
         raise StopRun("no part came")
+
+    def _wait_for_part(self, _: CellState) -> Decision:
+        stop = np.array([0.0, 0.0, 0.0, 0.0, gripper_action(self._path.gripper_command)])
+        return self._path.command(stop), stop
 
     def _period(self, decide: Callable[[CellState], Decision], reason: str = "") -> None:
         """One policy period: decide in its first tick, then send the segment tick by tick.
 
-        Where a command came too late for its tick, the drives have braked meanwhile: the period ends there, and the
-        next one starts from what they hold.
+        Periods lie on the grid of the plant's clock, as in training, where the sensors' frames are as old as the
+        policy knows them. One that begins beside it is cut short. So is one in which a command came too late and the
+        drives have braked meanwhile: the next one starts from what they hold.
         """
+        before, ticks = self._path.setpoint, self._cell.rates.ticks
+        rows = ticks - self._ticker.plant_ticks % ticks
         verdict, action = decide(self._ticker.state)
         segment = verdict.segment
-        for q, dq in zip(segment.q, segment.dq, strict=True):
+        for q, dq in zip(segment.q[:rows], segment.dq[:rows], strict=True):
             self._ticker.send(JointCommand(q, dq, segment.gripper), verdict.reason or reason, action)
             action = None
             self._ticker.wait()
             self._ticker.check()
             if self._adopt(self._ticker.state):
                 return
+        if rows < ticks:
+            self._path.setpoint = setpoint_after(before, segment.q[:rows], self._cell.rates.tick)
 
     def _adopt(self, state: CellState) -> bool:
         """Goes on from what the drives hold by themselves, if they do."""
@@ -227,3 +239,10 @@ class ControlLoop:
             stopped=stopped,
             gaps=ticker.gaps,
         )
+
+
+def setpoint_after(before: Setpoint, q: Array, tick: float) -> Setpoint:
+    """Where the positions ``q`` [n, 7] rad, one each ``tick`` s, lead from ``before``; as the safety kernel reckons."""
+    positions = np.vstack([before.q, q])
+    velocities = np.vstack([before.dq, np.diff(positions, axis=0) / tick])
+    return Setpoint(positions[-1], velocities[-1], (velocities[-1] - velocities[-2]) / tick)

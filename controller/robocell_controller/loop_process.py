@@ -53,7 +53,7 @@ def warm_up(cell: CellConfig, actor: Actor, layout: Layout) -> None:
 def main() -> None:
     """Runs the parts that it is asked for and says the summary."""
     layout = Layout(SharedMemory(Layout.SIZE, int(sys.argv[1])))
-    arguments, parent, words = json.loads(sys.argv[2]), os.getppid(), layout.words
+    arguments, parent, words = json.load(sys.stdin), os.getppid(), layout.words
     try:
         cell = parse(CellConfig, arguments["cell"], arguments["name"])
         actor = load_actor(arguments["bundle"], cell)

@@ -44,10 +44,7 @@ class PlantProcess:
         self._publish()
 
     def tick(self, now: int) -> None:
-        """Lets one tick pass that begins at ``now``, ns."""
-        if self._words[Word.PARTS_ASKED] > self._presented:
-            self._plant.present()
-            self._presented += 1
+        """Lets one tick pass that begins at ``now``, ns; the stations work in what is left of it."""
         content = self._layout.command.read()
         order = FarCommand.unpack(content) if content else None
         command = self._watch.step(order, self._tick, now, self._words[Word.PERMITTED_UNTIL])
@@ -55,6 +52,10 @@ class PlantProcess:
         self._tick += 1
         self._publish()
         self._trace(now, command)
+        if self._words[Word.PARTS_ASKED] > self._presented:
+            self._plant.present()
+            self._presented += 1
+            self._publish()
 
     def done(self, parent: int) -> bool:
         """Whether nobody needs this process any more and the drives stand."""
@@ -80,7 +81,7 @@ class PlantProcess:
 def main() -> None:
     """Runs until the run's end, or that of its parent."""
     layout = Layout(SharedMemory(Layout.SIZE, int(sys.argv[1])))
-    arguments = json.loads(sys.argv[2])
+    arguments = json.load(sys.stdin)
     words, parent = layout.words, os.getppid()
     try:
         cell = parse(CellConfig, arguments["cell"], arguments["name"])

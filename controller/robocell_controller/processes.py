@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -20,18 +21,19 @@ class Process:
     """A module of this package as a process that inherits shared memory."""
 
     def __init__(self, module: str, descriptor: int, arguments: dict[str, Any]) -> None:
-        """Starts it with the memory's ``descriptor`` and ``arguments``, JSON; Ctrl-C does not reach it."""
+        """Starts it with the memory's ``descriptor``; ``arguments`` are its input, JSON. Ctrl-C does not reach it."""
         self.name = module
-        command = [sys.executable, "-m", f"robocell_controller.{module}", str(descriptor), json.dumps(arguments)]
         self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", f"robocell_controller.{module}", str(descriptor)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=[descriptor],
             start_new_session=True,
             text=True,
         )
-        self.pid = self._process.pid
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError), self._process.stdin as pipe:
+            json.dump(arguments, pipe)
 
     def line(self) -> dict[str, Any]:
         """The next line that it says; waits for it.

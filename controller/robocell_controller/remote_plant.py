@@ -36,6 +36,7 @@ class RemotePlant:
         while (far := self._newest()).tick <= self._answered and time.monotonic_ns() < until:
             time.sleep(_POLL)
         self._far = far
+        self._words[Word.CONTROLLER_BEAT] = time.monotonic_ns()
         if far.fault:
             why = CAUSES[self._words[Word.WITHDRAWN]]
             raise PlantError(f"the drives stopped: {far.fault}{f' ({why})' if why else ''}")
@@ -50,7 +51,6 @@ class RemotePlant:
         self._answered = self._far.tick
         order = FarCommand(self._sequence, now, now + self._lifetime, self._answered, command)
         self._layout.command.write(order.pack())
-        self._words[Word.CONTROLLER_BEAT] = now
 
     def present(self) -> None:
         """Asks for a part; the first one is there from the start."""
