@@ -20,7 +20,7 @@ OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
-    for command in (train, tune, evaluate, compare, record, export, demo, results):
+    for command in (train, tune, evaluate, compare, record, export, report, demo, results):
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer, a floor or a limit.")
     bench.command("env")(bench_env)
@@ -137,6 +137,18 @@ def export(
 
     parity = write(run, out)
     Console().print(f"{out}: the run's policy and ONNX Runtime agree within {parity.greatest:.1e}")
+
+
+def report(
+    log: Annotated[Path, typer.Argument(help="Log of robocell run.")],
+    out: Annotated[Path | None, typer.Option(help="Page to write.  [default: beside the log, .html]")] = None,
+) -> None:
+    """Make a page of a controller run from its log: timing, interventions, stops, cycles."""
+    from robocell_agents.run_report import write_run_report
+
+    page = out or log.with_suffix(".html")
+    write_run_report(log, page)
+    Console(stderr=True).print(f"report: {page}")
 
 
 def demo(

@@ -67,9 +67,7 @@ def _findings(rights: Rights, wakes: Latencies, missed: int) -> dict[str, Any]:
 def _resolution() -> int:
     """Least step seen between two readings of the monotonic clock, ns."""
     times = [time.monotonic_ns() for _ in range(_READS)]
-    return min(
-        (later - earlier for earlier, later in pairwise(times) if later > earlier), default=0
-    )
+    return min((later - earlier for earlier, later in pairwise(times) if later > earlier), default=0)
 
 
 def show(findings: dict[str, Any], as_json: bool) -> None:

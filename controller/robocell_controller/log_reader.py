@@ -98,4 +98,6 @@ def _about(path: Path, header: bytes) -> dict[str, Any]:
         raise InputError(path, "no header", "a run log of robocell run") from error
     if form != FORMAT or not isinstance(about, dict):
         raise InputError(path, f"format {form!r}", FORMAT)
+    if json.dumps(found.get("record")) != json.dumps(RECORD.descr):
+        raise InputError(path, "ticks with other fields", "a log of this version of robocell")
     return about

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import resource
 import signal
 import sys
@@ -18,7 +17,7 @@ from robocell_controller.layout import Layout
 from robocell_controller.loop import Actor, ControlLoop
 from robocell_controller.messages import FarState
 from robocell_controller.operate import load_actor
-from robocell_controller.processes import ready, refuse, say
+from robocell_controller.processes import ready, refuse, say, wait_for
 from robocell_controller.remote_plant import RemotePlant
 from robocell_controller.rights import ask, cores
 from robocell_controller.run_log import Recorder
@@ -42,8 +41,10 @@ def start(origin: int, period: int, now: int) -> int:
 
 def warm_up(cell: CellConfig, actor: Actor, layout: Layout) -> None:
     """Plays some periods that go nowhere: the first ones are slower."""
-    while (content := layout.state.read()) is None:
-        time.sleep(0.01)
+    if not wait_for(layout.words, Word.PLANT_BEAT):
+        return
+    content = layout.state.read()
+    assert content is not None
     state, path = FarState.unpack(content).state, cell.control_path()
     path.reset(state.q, state.dq, 0.0)
     for _ in range(_WARM_UP):
@@ -53,7 +54,7 @@ def warm_up(cell: CellConfig, actor: Actor, layout: Layout) -> None:
 def main() -> None:
     """Runs the parts that it is asked for and says the summary."""
     layout = Layout(SharedMemory(Layout.SIZE, int(sys.argv[1])))
-    arguments, parent, words = json.load(sys.stdin), os.getppid(), layout.words
+    arguments, words = json.load(sys.stdin), layout.words
     try:
         cell = parse(CellConfig, arguments["cell"], arguments["name"])
         actor = load_actor(arguments["bundle"], cell)
@@ -62,8 +63,8 @@ def main() -> None:
         return
     warm_up(cell, actor, layout)
     ready(ask(PRIORITY, cores()[-1]))
-    while not words[Word.ORIGIN] and os.getppid() == parent:
-        time.sleep(0.001)
+    if not wait_for(words, Word.ORIGIN):
+        return
     period = round(1e9 / cell.rates.controller_hz)
     clock = DeadlineClock(period, start=start(words[Word.ORIGIN], period, time.monotonic_ns() + _LEAD))
     recorder = Recorder(layout.frames.push) if arguments["record"] else None

@@ -21,7 +21,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.layout import Layout
 from robocell_controller.messages import FarCommand, FarState
 from robocell_controller.plants import make_plant
-from robocell_controller.processes import ready, refuse
+from robocell_controller.processes import ready, refuse, wait_for
 from robocell_controller.rights import ask, cores, no_collections
 from robocell_controller.shared_memory import SharedMemory, Word
 
@@ -65,9 +65,10 @@ class PlantProcess:
         watch, state = self._watch, self._plant.read()
         state.held = watch.held if watch.by_themselves else None  # type: ignore[misc]
         outcome = self._plant.outcome() or ""
-        self._words[Word.PLANT_BEAT] = now = time.monotonic_ns()
+        now = time.monotonic_ns()
         numbers = (self._tick, now, watch.followed, self._presented, watch.braked)
         self._layout.state.write(FarState(*numbers, watch.fault, outcome, state).pack())
+        self._words[Word.PLANT_BEAT] = now
         self._measured = state.q
 
     def _trace(self, now: int, command: JointCommand) -> None:
@@ -91,8 +92,8 @@ def main() -> None:
         return
     process = PlantProcess(layout, plant, cell)
     ready(ask(PRIORITY, cores()[0]))
-    while not words[Word.GO] and os.getppid() == parent:
-        time.sleep(0.001)
+    if not wait_for(words, Word.GO):
+        return
     period = round(1e9 / cell.rates.controller_hz)
     words[Word.ORIGIN] = start = time.monotonic_ns() + period
     clock = DeadlineClock(period, start=start)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from robocell_controller.errors import InputError
 from robocell_controller.rights import Rights
+from robocell_controller.shared_memory import Word
 
 
 class ProcessDied(Exception):  # noqa: N818 (what has happened, not what is wrong)
@@ -88,3 +91,13 @@ def say(content: dict[str, Any]) -> None:
 def refuse(error: InputError) -> None:
     """Tells the process that started this one what is wrong with the input."""
     say({"error": [str(argument) for argument in error.__reduce__()[1]]})
+
+
+def wait_for(words: memoryview, word: Word) -> bool:
+    """Waits until another process sets a word; False if the run ends before, or its parent."""
+    parent = os.getppid()
+    while not words[word]:
+        if words[Word.END] or os.getppid() != parent:
+            return False
+        time.sleep(0.001)
+    return True

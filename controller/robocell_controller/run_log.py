@@ -29,6 +29,7 @@ RECORD = np.dtype(
         ("tick", "<i8"),  # counted over the run
         ("time_ns", "<i8"),  # of the clock, when the tick began
         ("late_ns", "<i8"),  # behind its deadline
+        ("took_ns", "<i8"),  # from its begin until the command was sent
         ("reason", "S32"),  # why the command is not what was asked for
         *((name, "<f8", (count,)) if count > 1 else (name, "<f8") for name, count in STATE_FIELDS),
         ("q_setpoint", "<f8", (JOINTS,)),  # rad, sent to the drives in this tick
@@ -46,7 +47,7 @@ MARK = b"\xc5T"
 TICK, EVENT = 1, 2
 CRC = struct.Struct("<I")
 LARGEST = 2048  # bytes of a frame
-_TIMES, _ACTION = struct.Struct("<3q32s"), struct.Struct(f"<q{ACTION_SIZE}d")
+_TIMES, _ACTION = struct.Struct("<4q32s"), struct.Struct(f"<q{ACTION_SIZE}d")
 _NO_ACTION = [float("nan")] * ACTION_SIZE
 _NONE = _ACTION.pack(-1, *_NO_ACTION)
 _FLUSH_AFTER = 200_000_000  # ns
@@ -63,13 +64,13 @@ class Recorder:
     def tick(
         self,
         tick: int,
-        times: tuple[int, int],
+        times: tuple[int, int, int],
         state: CellState,
         command: JointCommand,
         reason: str = "",
         action: npt.NDArray[np.floating] | None = None,
     ) -> None:
-        """Records one tick, see ``RECORD``; ``times`` are its begin and its lateness, ns."""
+        """Records one tick, see ``RECORD``; ``times`` are its begin, lateness and duration, ns."""
         begin = _TIMES.pack(tick, *times, reason.encode())
         self._frame(TICK, begin + pack_state(state) + pack_command(command) + _packed_action(action))
 

@@ -85,10 +85,12 @@ class Ticker:
         """The command that answers ``state``; with why it is not what was asked for, and the action behind it."""
         self._plant.write(command)
         self._answered = self.state.time
-        self.latencies["tick"].add(self._clock.now() - self._begin)
+        took = self._clock.now() - self._begin
+        self.latencies["tick"].add(took)
         self.sent = command
         if self._recorder:
-            self._recorder.tick(self.ticks, (self._begin, self._late), self.state, command, reason, action)
+            times = (self._begin, self._late, took)
+            self._recorder.tick(self.ticks, times, self.state, command, reason, action)
         self.ticks += 1
 
     def event(self, name: str, **facts: object) -> None:

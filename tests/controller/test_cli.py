@@ -108,6 +108,43 @@ def test_a_run_prints_its_figures_and_keeps_its_log(capsys: pytest.CaptureFixtur
     assert "exists already" in refusal(capsys, "run", "program:guided", "--log", str(log))
 
 
+def test_a_run_in_real_time_says_what_it_was_granted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    arguments = ["run", "program:guided", "--parts", "2", "--seed", "4", "--realtime", "--log", str(log)]
+    assert execute([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    timing = figures["timing"]
+    assert (figures["parts"], figures["stopped"], timing["log_dropped"]) == (2, None, 0)
+    assert timing["granted"].keys() == {"plant", "guardian", "loop"}
+    assert ("real-time" in timing["guarantee"]) == all(rights["fifo"] for rights in timing["granted"].values())
+    assert timing["collections"] == 0
+    about = read_log(log).about
+    assert (about["granted"], about["guarantee"]) == (timing["granted"], timing["guarantee"])
+    assert execute(["replay", str(log), "--bundle", "program:guided"]) == 0
+    assert "the same commands and actions" in capsys.readouterr().out
+    assert "exists already" in refusal(capsys, *arguments)
+
+
+@pytest.mark.parametrize("option", [["--cell", "nope"], ["--log", "/proc/none/x.log"]])
+def test_bad_input_of_a_run_in_real_time_is_one_line(capsys: pytest.CaptureFixture[str], option: list[str]) -> None:
+    refusal(capsys, "run", "program:guided", "--realtime", *option)
+
+
+def test_a_process_passes_its_refusal_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nowhere: no such folder" in refusal(capsys, "run", "nowhere", "--realtime")
+
+
+def test_the_doctor_tells_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    code = execute(["doctor", "--seconds", "0.4", "--json"])
+    findings = json.loads(capsys.readouterr().out)
+    assert code == int(not findings["fit"])
+    assert findings["ticks"] == 50
+    assert findings["wake_us"]["max"] >= findings["wake_us"]["p50"] > 0
+    assert findings["granted"].keys() == {"fifo", "core", "locked"}
+    assert execute(["doctor", "--seconds", "0.1"]) in (0, 1)
+    assert "SCHED_FIFO" in capsys.readouterr().out
+
+
 def test_a_bundle_drives_the_plant(
     capsys: pytest.CaptureFixture[str], bundle: Path, cell: CellConfig, tmp_path: Path
 ) -> None:

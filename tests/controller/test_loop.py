@@ -10,12 +10,13 @@ import pytest
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
-from robocell_controller.contract import Array, CellState, JointCommand, Segment
+from robocell_controller.contract import Array, CellState, JointCommand, Segment, Setpoint
 from robocell_controller.estimator import View
 from robocell_controller.log_reader import read_log
-from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
+from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor, setpoint_after
 from robocell_controller.path import ControlPath
 from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.replay import replay
 from robocell_controller.run_log import LogFile, Recorder
 from robocell_controller.summary import Cycle, RunSummary
 from robocell_envs.cell_env import PickPlaceEnv
@@ -237,6 +238,66 @@ def test_a_stop_that_is_asked_for_comes_at_once(cell: CellConfig, plant: Recordi
     assert summary.stopped == "SIGINT"
     assert len(plant.commands) < 20 + 60
     assert not plant.commands[-1].dq.any()
+
+
+def test_periods_begin_on_the_grid_of_the_plants_clock(cell: CellConfig, plant: RecordingPlant, tmp_path: Path) -> None:
+    plant.present()
+    state = plant.read()
+    for _ in range(3):  # its clock runs before the loop does
+        plant.write(JointCommand(state.q, np.zeros(7), 1.0))
+    plant.present = lambda: None  # type: ignore[method-assign]
+    short = cell.model_copy(update={"cycle_time_limit_s": 0.4})
+    with LogFile(tmp_path / "run.log", {}) as log:
+        run(short, plant, push, recorder=Recorder(log.append))
+    records = read_log(tmp_path / "run.log").ticks
+    decided = records["time"][records["decided"] >= 0] * cell.rates.controller_hz
+    assert decided.round(6).tolist() == [3, *range(5, 50, 5)]
+    assert_within_limits(cell, records)
+
+
+def test_a_segment_cut_short_leads_where_the_kernel_says(cell: CellConfig) -> None:
+    path, stream = cell.control_path(), np.random.default_rng(0)
+    path.reset(np.array(cell.load_robot().rest_posture_rad), np.zeros(7), 1.0)
+    for _ in range(20):
+        before = path.setpoint
+        verdict = path.command(stream.uniform(-0.3, 0.3, 5))
+        after = setpoint_after(before, verdict.segment.q, cell.rates.tick)
+        for name in ("q", "dq", "ddq"):
+            np.testing.assert_allclose(getattr(after, name), getattr(verdict.setpoint, name), atol=1e-8)
+
+
+def test_what_the_drives_hold_by_themselves_is_where_the_loop_goes_on(
+    cell: CellConfig, plant: RecordingPlant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    limits, tick = cell.load_robot().limits, cell.rates.tick
+    write = RecordingPlant.write
+
+    def write_late(self: RecordingPlant, command: JointCommand) -> None:
+        """In tick 33 the command comes too late, and the drives brake."""
+        if len(self.commands) == 33:
+            last, before = self.commands[-1], self.commands[-2]
+            speed = (last.q - before.q) / tick
+            slower = np.sign(speed) * np.maximum(np.abs(speed) - limits.acceleration * tick, 0.0)
+            command = JointCommand(last.q + tick * slower, slower, last.gripper)
+            self.held = Setpoint(command.q, slower, (slower - speed) / tick)
+        else:
+            self.held = None
+        write(self, command)
+
+    monkeypatch.setattr(RecordingPlant, "write", write_late)
+    monkeypatch.setattr(
+        RecordingPlant, "read", lambda self: replace(SimulatedPlant.read(self), held=getattr(self, "held", None))
+    )
+    short = cell.model_copy(update={"cycle_time_limit_s": 0.6})
+    with LogFile(tmp_path / "run.log", {"cell": short.model_dump(), "order": {"parts": 1}}) as log:
+        summary = run(short, plant, push, recorder=Recorder(log.append))
+    assert (summary.gaps, summary.stopped) == (1, None)
+    q = np.array([command.q for command in plant.commands])
+    ddq = np.diff(q, n=2, axis=0) / tick**2
+    assert (np.abs(ddq) <= limits.acceleration * (1 + 1e-6)).all()
+    records = read_log(tmp_path / "run.log").ticks
+    assert np.flatnonzero(records["decided"] >= 0)[6:9].tolist() == [30, 34, 35]  # at once, then on the grid again
+    assert replay(tmp_path / "run.log").exact
 
 
 def test_an_action_that_is_not_finite_is_counted_as_an_intervention(cell: CellConfig, plant: RecordingPlant) -> None:

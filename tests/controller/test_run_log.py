@@ -28,7 +28,7 @@ def state(index: int) -> CellState:
 def record(recorder: Recorder, index: int) -> None:
     command = JointCommand(np.arange(7.0) * index, np.full(7, 0.1 * index), -0.5)
     action = {0: np.array([0, 0.1, -0.1, 1e300, np.nan]), 5: np.zeros(3)}.get(index)
-    recorder.tick(index, (100 + index, index), state(index), command, "stopping" if index == 2 else "", action)
+    recorder.tick(index, (100 + index, index, 7), state(index), command, "stopping" if index == 2 else "", action)
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert records["tick"].tolist() == list(range(TICKS))
     assert records["time_ns"].tolist() == list(range(100, 100 + TICKS))
     assert records["late_ns"].tolist() == list(range(TICKS))
+    assert set(records["took_ns"]) == {7}
     assert records["cycle"].tolist() == [0, 0, 0, 1, 1, 1]
     assert records["reason"].tolist() == [b"", b"", b"stopping", b"", b"", b""]
     np.testing.assert_array_equal(records["q_setpoint"][4], np.arange(7.0) * 4)
@@ -77,7 +78,8 @@ def test_a_state_comes_back_bit_for_bit(index: int) -> None:
 
 def test_a_tail_torn_at_any_byte_costs_only_the_last_record(path: Path) -> None:
     content = path.read_bytes()
-    for cut in range(1, RECORD.itemsize + OVERHEAD + 1):
+    whole = RECORD.itemsize + OVERHEAD
+    for cut in (*range(1, 30), *range(30, whole - 30, 11), *range(whole - 30, whole + 1)):
         path.write_bytes(content[:-cut])
         assert len(read_log(path).ticks) == TICKS - 1
         path.write_bytes(content[:-cut] + bytes(cut))  # as a file system that had given out the blocks leaves it
@@ -86,7 +88,7 @@ def test_a_tail_torn_at_any_byte_costs_only_the_last_record(path: Path) -> None:
 
 def test_damage_before_the_tail_is_an_error_not_a_shorter_log(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    content[-3 * (RECORD.itemsize + OVERHEAD) + 31] ^= 4
+    content[-3 * (RECORD.itemsize + OVERHEAD) + 39] ^= 4
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"frame {TICKS + 1 - 2}: wrong checksum"):
         read_log(path)
@@ -114,6 +116,12 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.log").write_bytes(content)
     with pytest.raises(InputError, match=r"x\.log: "):
         read_log(tmp_path / "x.log")
+
+
+def test_a_log_whose_ticks_have_other_fields_is_refused(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"late_ns"', b'"delay"'))
+    with pytest.raises(InputError, match="ticks with other fields"):
+        read_log(path)
 
 
 def test_no_file_is_refused(tmp_path: Path) -> None:
