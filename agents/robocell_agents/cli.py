@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from robocell_agents import cli_controller
+from robocell_agents.cli_controller import JsonOption
 from robocell_controller.errors import InputError
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 PolicyArgument = Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")]
 SuiteOption = Annotated[str, typer.Option(help="Name or file of a suite of conditions.")]
 SeedsOption = Annotated[str, typer.Option(help="Range of seeds: tuning, validation or test.")]
@@ -20,14 +21,13 @@ OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
-    for command in (train, tune, evaluate, compare, record, export, report, demo, results):
+    for command in (train, tune, evaluate, compare, record, export, demo, results):
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer, a floor or a limit.")
     bench.command("env")(bench_env)
     bench.command("limit")(bench_limit)
     bench.command("physics")(bench_physics)
-    bench.command("loop")(bench_loop)
-    bench.command("kills")(bench_kills)
+    cli_controller.register(app, bench)
     app.add_typer(bench, name="bench")
 
 
@@ -139,18 +139,6 @@ def export(
     Console().print(f"{out}: the run's policy and ONNX Runtime agree within {parity.greatest:.1e}")
 
 
-def report(
-    log: Annotated[Path, typer.Argument(help="Log of robocell run.")],
-    out: Annotated[Path | None, typer.Option(help="Page to write.  [default: beside the log, .html]")] = None,
-) -> None:
-    """Make a page of a controller run from its log: timing, interventions, stops, cycles."""
-    from robocell_agents.run_report import write_run_report
-
-    page = out or log.with_suffix(".html")
-    write_run_report(log, page)
-    Console(stderr=True).print(f"report: {page}")
-
-
 def demo(
     out: OutOption = Path("runs/demo"),
     seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
@@ -222,37 +210,3 @@ def bench_physics(
         print(json.dumps(document, indent=2))
     else:
         Console().print(physics_table(document))
-
-
-def bench_loop(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")] = Path("results/policies/pick_place"),
-    seconds: Annotated[float, typer.Option(min=10, help="Duration; 800 s are 100 000 ticks at 125 Hz.")] = 800,
-    idle: Annotated[bool, typer.Option("--idle", help="Without a busy process on each core.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """The control loop in real time, every core busy: wakes, ticks, misses, memory; inference against SB3's."""
-    from robocell_agents.bench_loop import bench_loop as measure
-    from robocell_agents.bench_loop import loop_table
-
-    document = measure(bundle, seconds, not idle)
-    if as_json:
-        print(json.dumps(document, indent=2))
-    else:
-        Console().print(loop_table(document))
-
-
-def bench_kills(
-    trials: Annotated[int, typer.Option(min=1, help="Runs of one part, each struck once.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the moments.")] = 0,
-    as_json: JsonOption = False,
-) -> None:
-    """Kill or halt loop, plant, guardian or logger of a run in real time: stop times, limits, what the log keeps."""
-    from robocell_agents.bench_kills import bench_kills as measure
-    from robocell_agents.bench_kills import kills_table
-
-    document = measure(trials, seed)
-    if as_json:
-        print(json.dumps(document, indent=2))
-    else:
-        Console().print(kills_table(document))
-    raise typer.Exit(int(any(kind["faults"] for kind in document["kinds"])))

@@ -21,6 +21,8 @@ class DriveWatch:
     def __init__(self, limits: JointLimits, tick: float) -> None:
         """Takes the joint limits and the controller period, s."""
         self._limits, self._tick = limits, tick
+        # Braking may turn the whole acceleration round in one tick, at high rates faster than the jerk limit.
+        self._jerk = np.maximum(limits.jerk, 2.0 * limits.acceleration / tick)
         self.fault = ""
         self.followed = 0
         self.braked = 0
@@ -66,7 +68,7 @@ class DriveWatch:
         stop = command.q + np.sign(velocity) * self._braking_distance(np.abs(velocity))
         within = (np.minimum(command.q, stop) >= limits.lower) & (np.maximum(command.q, stop) <= limits.upper)
         within &= np.isfinite(command.dq)
-        for value, limit in ((velocity, limits.velocity), (acceleration, limits.acceleration), (jerk, limits.jerk)):
+        for value, limit in ((velocity, limits.velocity), (acceleration, limits.acceleration), (jerk, self._jerk)):
             within &= np.abs(value) <= limit * (1.0 + _ROUNDING)
         if not within.all() or not np.isfinite(command.gripper):
             return False

@@ -14,9 +14,10 @@ from robocell_controller.clock import DeadlineClock
 from robocell_controller.config import parse
 from robocell_controller.errors import InputError
 from robocell_controller.layout import Layout
-from robocell_controller.loop import Actor, ControlLoop
+from robocell_controller.loop import ControlLoop
 from robocell_controller.messages import FarState
 from robocell_controller.operate import load_actor
+from robocell_controller.periods import Actor
 from robocell_controller.processes import ready, refuse, say, wait_for
 from robocell_controller.remote_plant import RemotePlant
 from robocell_controller.rights import ask, cores

@@ -19,7 +19,8 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
-from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
+from robocell_controller.loop import ControlLoop
+from robocell_controller.periods import Actor, policy_actor, program_actor
 from robocell_controller.plants import make_plant
 from robocell_controller.processes import ProcessDied
 from robocell_controller.programs import PickPlaceProgram, load_program_config
@@ -31,6 +32,7 @@ from robocell_controller.signals import stop_signals
 from robocell_controller.summary import RunSummary
 
 _PROGRAM = "program:"
+_RATES = 50, 500  # Hz of a controller that keeps to the clock
 _FAULT = 1  # exit code of a run that the loop itself stopped
 
 
@@ -105,6 +107,9 @@ def _run_in_real_time(
     order: Order, cell: CellConfig, interrupts: list[int], bar: AbstractContextManager[Callable[[int], None]]
 ) -> RunSummary:
     """Plant, guardian, loop and logger each in a process of its own."""
+    hz = cell.rates.controller_hz
+    if not _RATES[0] <= hz <= _RATES[1]:
+        raise InputError(f"{order.cell}: rates.controller_hz", str(hz), f"{_RATES[0]} to {_RATES[1]} in real time")
     with Session(cell, order.cell, order.bundle, order.parts, order.seed) as session:
         timing = session.prepare(record=order.log is not None)
 

@@ -21,9 +21,10 @@ from robocell_controller.contract import ACTION_SIZE, Array, CellState, JointCom
 from robocell_controller.errors import InputError
 from robocell_controller.estimator import View
 from robocell_controller.log_reader import Log, read_log
-from robocell_controller.loop import TIME_LIMIT, Actor, ControlLoop
+from robocell_controller.loop import TIME_LIMIT, ControlLoop
 from robocell_controller.messages import COMMAND, STATE, pack_command, unpack_state
 from robocell_controller.path import ControlPath
+from robocell_controller.periods import Actor
 from robocell_controller.run_log import RECORD
 
 _MISSHAPEN = np.zeros(0)  # stands for every action of a wrong shape: the log does not keep its numbers

@@ -130,6 +130,15 @@ def test_bad_input_of_a_run_in_real_time_is_one_line(capsys: pytest.CaptureFixtu
     refusal(capsys, "run", "program:guided", "--realtime", *option)
 
 
+def test_a_rate_that_cannot_be_kept_in_real_time_is_refused(
+    capsys: pytest.CaptureFixture[str], cell: CellConfig, tmp_path: Path
+) -> None:
+    rates = {"policy_hz": 25, "controller_hz": 1000, "physics_hz": 1000}
+    file = write_cell(cell, tmp_path / "cell.yaml", rates=rates)
+    message = refusal(capsys, "run", "program:guided", "--cell", file, "--realtime")
+    assert "rates.controller_hz: 1000; expected 50 to 500" in message
+
+
 def test_a_process_passes_its_refusal_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere: no such folder" in refusal(capsys, "run", "nowhere", "--realtime")
 

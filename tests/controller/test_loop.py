@@ -13,8 +13,9 @@ from robocell_controller.clock import FreeRunningClock
 from robocell_controller.contract import Array, CellState, JointCommand, Segment, Setpoint
 from robocell_controller.estimator import View
 from robocell_controller.log_reader import read_log
-from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor, setpoint_after
+from robocell_controller.loop import ControlLoop
 from robocell_controller.path import ControlPath
+from robocell_controller.periods import Actor, policy_actor, program_actor, setpoint_after
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_controller.replay import replay
 from robocell_controller.run_log import LogFile, Recorder
