@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench learn results clean
+.PHONY: help setup demo test lint format bench kills learn results clean
 
 PYTHON ?= python3.11 python3.10
 VENV := .venv
@@ -32,6 +32,9 @@ format: $(STAMP) ## Rewrite the code in house style
 
 bench: $(STAMP) ## Measure speed, processes and memory, against other arms and the cells' own physics
 	OMP_NUM_THREADS=1 $(BIN)/robocell bench env
+
+kills: $(STAMP) ## Kill or halt a process in each of 1000 runs in real time: does the arm stop, is the log whole?
+	$(BIN)/robocell bench kills
 
 results: $(STAMP) ## Make the tables and plots again from results/*.json
 	$(BIN)/robocell results

@@ -31,6 +31,7 @@ class Appender:
         os.truncate(path, log.size)
         self._file = path.open("ab")
         self._frames, self._words, self._last = layout.frames, layout.words, log.last
+        self._words[Word.LOGGER_BEAT] = time.monotonic_ns()
 
     def move(self) -> int:
         """Appends what waits; how many frames. Room in the ring is given back only when they are in the file."""

@@ -47,7 +47,9 @@ class PlantProcess:
         """Lets one tick pass that begins at ``now``, ns; the stations work in what is left of it."""
         content = self._layout.command.read()
         order = FarCommand.unpack(content) if content else None
-        command = self._watch.step(order, self._tick, now, self._words[Word.PERMITTED_UNTIL])
+        # The stop switch acts here at once, without the guardian's round.
+        permitted_until = 0 if self._words[Word.STOP] else self._words[Word.PERMITTED_UNTIL]
+        command = self._watch.step(order, self._tick, now, permitted_until)
         self._plant.write(command)
         self._tick += 1
         self._publish()

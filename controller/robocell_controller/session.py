@@ -104,12 +104,13 @@ class Session:
         self.processes["loop"].signal(number)
 
     def close(self) -> None:
-        """Ends all processes: first those that need a moment for it, at last whatever hangs."""
+        """Ends all processes, those that hang by force; what they left in the memory can still be read."""
         self.layout.words[Word.END] = 1
         for process in self.processes.values():
             process.signal(signal.SIGCONT)
         for process in self.processes.values():
             process.end(_PATIENCE)
+        self._memory.close()
 
     def __enter__(self) -> Session:
         return self

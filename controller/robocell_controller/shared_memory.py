@@ -47,6 +47,10 @@ class SharedMemory:
         self._memory = memoryview(mmap.mmap(descriptor, size))
         self._used = 0
 
+    def close(self) -> None:
+        """Gives back the descriptor; the pieces stay readable."""
+        os.close(self.descriptor)
+
     def piece(self, size: int) -> memoryview:
         """The next ``size`` bytes, aligned to words."""
         start = self._used

@@ -13,6 +13,9 @@ from robocell_agents.bench_kills import Blow, Outcome, faults, strike, violation
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.log_reader import read_log
+from robocell_controller.plant_process import TRACE
+from robocell_controller.session import Session
+from robocell_controller.shared_memory import Word
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,27 @@ def test_whatever_is_killed_the_arm_stops_in_time_and_the_log_stays(
     outcome = strike(cell, blow, tmp_path / "run.log")
     assert faults(blow, outcome) == []
     assert outcome.stop_time is not None
+
+
+def test_the_stop_switch_acts_within_a_tick(cell: CellConfig) -> None:
+    pressed = [0]
+    with Session(cell, "pick_place", "program:guided", 5, seed=1) as session:
+        session.prepare(record=False)
+        session.go(None, {})
+
+        def press(_: int) -> None:
+            begun = session.layout.words[Word.ORIGIN]
+            if begun and not pressed[0] and time.monotonic_ns() - begun > 8e8:
+                pressed[0] = time.monotonic_ns()
+                session.layout.words[Word.STOP] = 1
+
+        stopped = session.watch(press)["stopped"]
+    assert stopped.startswith("the drives stopped: no permission to move")
+    trace = np.array([TRACE.unpack(content) for content in session.layout.trace.waiting()])
+    after = trace[trace[:, 1] > pressed[0]]
+    assert not after[:, 2].any()  # in no tick that began after the press did the drives follow
+    assert not after[-1, 10:17].any()
+    assert violations(cell, trace) == 0
 
 
 def test_a_run_whose_parent_is_killed_ends_by_itself(tmp_path: Path) -> None:
