@@ -29,12 +29,13 @@ class Rights:
 
 
 def ask(priority: int, core: int = -1) -> Rights:
-    """Asks for SCHED_FIFO at ``priority``, for one ``core`` and for locked memory; a refusal is no error."""
-    return Rights(
-        priority if _granted(_be_fifo, priority) else 0,
-        core if core >= 0 and _granted(_stay_on, core) else -1,
-        _memory_locked(),
-    )
+    """Asks for SCHED_FIFO at ``priority``, for one ``core`` and for locked memory; a refusal is no error.
+
+    Only who has priority there stays on one core: others are better off where there is room.
+    """
+    fifo = priority if _granted(_be_fifo, priority) else 0
+    alone = bool(fifo) and core >= 0 and _granted(_stay_on, core)
+    return Rights(fifo, core if alone else -1, _memory_locked())
 
 
 def guarantee(rights: Rights) -> str:

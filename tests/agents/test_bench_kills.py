@@ -23,6 +23,7 @@ def cell() -> CellConfig:
     return load(CellConfig, "cells", "pick_place")
 
 
+@pytest.mark.usefixtures("real_time")
 @pytest.mark.parametrize(
     "blow",
     [
@@ -41,6 +42,7 @@ def test_whatever_is_killed_the_arm_stops_in_time_and_the_log_stays(
     assert outcome.stop_time is not None
 
 
+@pytest.mark.usefixtures("real_time")
 def test_the_stop_switch_acts_within_a_tick(cell: CellConfig) -> None:
     pressed = [0]
     with Session(cell, "pick_place", "program:guided", 5, seed=1) as session:
@@ -62,6 +64,7 @@ def test_the_stop_switch_acts_within_a_tick(cell: CellConfig) -> None:
     assert violations(cell, trace) == 0
 
 
+@pytest.mark.usefixtures("real_time")
 def test_a_run_whose_parent_is_killed_ends_by_itself(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     code = "from robocell_controller.cli import main; main()"

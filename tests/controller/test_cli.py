@@ -108,6 +108,7 @@ def test_a_run_prints_its_figures_and_keeps_its_log(capsys: pytest.CaptureFixtur
     assert "exists already" in refusal(capsys, "run", "program:guided", "--log", str(log))
 
 
+@pytest.mark.usefixtures("real_time")
 def test_a_run_in_real_time_says_what_it_was_granted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     arguments = ["run", "program:guided", "--parts", "2", "--seed", "4", "--realtime", "--log", str(log)]
