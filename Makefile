@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench fuzz fuzz-bundle mutation learn sbom audit results clean
+.PHONY: help setup demo test lint format bench fuzz fuzz-bundle mutation kills learn sbom audit results clean
 
 PYTHON ?= python3.11 python3.10
 VENV := .venv
@@ -55,6 +55,9 @@ audit: ## Ask the advisory database about every pinned version (pip-audit; needs
 	$(firstword $(PYTHON)) -m venv $(VENV)-audit
 	$(VENV)-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	$(VENV)-audit/bin/pip-audit --disable-pip --no-deps --requirement constraints.txt
+
+kills: $(STAMP) ## Kill or halt a process in each of 1000 runs in real time: does the arm stop, is the log whole?
+	$(BIN)/robocell bench kills
 
 results: $(STAMP) ## Make the tables and plots again from results/*.json
 	$(BIN)/robocell results

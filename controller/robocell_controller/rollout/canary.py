@@ -67,6 +67,12 @@ class Canary:
         """The action of whose turn it is."""
         return self._bundles[self._turn].policy.act(path.observation(view))
 
+    def warm_up(self, path: ControlPath, view: View) -> Action:
+        """The active policy's action; the candidate decides too."""
+        observation = path.observation(view)
+        self._bundles[_CANDIDATE].policy.act(observation)
+        return self._bundles[_ACTIVE].policy.act(observation)
+
     def cycle_ended(self, cycle: Cycle) -> None:
         """Counts the cycle, lets the test look at it, and draws the next turn."""
         if self._verdict == "continue":

@@ -19,8 +19,8 @@ from robocell_controller.bundle import Bundle, load_bundle
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.estimator import View
-from robocell_controller.loop import Actor, policy_actor, program_actor
 from robocell_controller.path import ControlPath
+from robocell_controller.periods import Actor, policy_actor, program_actor
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_controller.rollout.store import PREFIX, Store
 from robocell_controller.summary import Cycle
@@ -37,6 +37,9 @@ class Deployment(Protocol):
 
     def act(self, path: ControlPath, view: View) -> Action:
         """Action, shape [5], for one policy period."""
+
+    def warm_up(self, path: ControlPath, view: View) -> Action:
+        """As :meth:`act`, before the run: whoever may act in it decides once, and nothing is counted."""
 
     def cycle_ended(self, cycle: Cycle) -> None:
         """A cycle is over, the next one has not begun."""
@@ -59,6 +62,10 @@ class Solo:
     key: TrustedKey | None
 
     def act(self, path: ControlPath, view: View) -> Action:
+        """The actor's."""
+        return self.actor(path, view)
+
+    def warm_up(self, path: ControlPath, view: View) -> Action:
         """The actor's."""
         return self.actor(path, view)
 
@@ -92,6 +99,10 @@ class Following:
     def act(self, path: ControlPath, view: View) -> Action:
         """The current policy's."""
         return self._current.policy.act(path.observation(view))
+
+    def warm_up(self, path: ControlPath, view: View) -> Action:
+        """The current policy's."""
+        return self.act(path, view)
 
     def cycle_ended(self, cycle: Cycle) -> None:
         """Changes hands if something else is promoted by now."""

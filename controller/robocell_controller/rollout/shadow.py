@@ -41,6 +41,11 @@ class Shadowing:
             self._interventions[reason] += 1
         return action
 
+    def warm_up(self, path: ControlPath, view: View) -> Action:
+        """The active one's action; the candidate decides too."""
+        self._candidate.policy.act(path.observation(view))
+        return self._active.warm_up(path, view)
+
     def cycle_ended(self, cycle: Cycle) -> None:
         """Lets the active one change hands."""
         self._active.cycle_ended(cycle)
