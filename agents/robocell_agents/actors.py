@@ -12,8 +12,8 @@ from gymnasium import spaces
 from robocell_controller.cell import CellConfig
 from robocell_controller.contract import ACTION_SIZE, Array, Policy
 from robocell_controller.errors import InputError
-from robocell_controller.observer import OBSERVATION_SIZE
-from robocell_controller.policy_contract import check_contract, own_contract
+from robocell_controller.observer import BOUNDS, OBSERVATION_SIZE
+from robocell_controller.policy_contract import check_contract, own_contract, training_envelope
 from robocell_controller.programs import PickPlaceProgram, ProgramConfig, RigidProgram, load_program_config
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
 from robocell_envs.goal_env import goal_observation
@@ -56,7 +56,8 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
         # Only here, because it imports torch, which programs and bundles do without.
         from robocell_agents.run_folder import cell_config, load_model
 
-        trained = own_contract(cell_config(folder), folder.name)
+        anything = training_envelope(np.stack([-BOUNDS, BOUNDS]))  # what it has learned from is not compared
+        trained = own_contract(cell_config(folder), folder.name, anything)
         check_contract(folder / "cell.yaml", trained, cell)
         return _ModelActor(_fitting(load_model(folder), folder))
     names = ", ".join(PREFIX + name for name in PROGRAMS)

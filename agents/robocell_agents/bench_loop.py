@@ -23,9 +23,9 @@ from robocell_agents import provenance
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.latency import QUANTILES
+from robocell_controller.order import Order
 from robocell_controller.progress import progress_bar
 from robocell_controller.rights import cores
-from robocell_controller.order import Order
 from robocell_controller.session import Session
 from robocell_controller.shared_memory import Word
 

@@ -19,7 +19,8 @@ from robocell_controller.trust.unpickling import forbid_unpickling
 
 COMMANDS = "robocell.commands"  # entry points: functions that add commands to the app
 _INTERRUPTED = 130  # 128 + SIGINT
-_NO_UNPICKLING = ("run", "replay", "doctor", "verify", "sign", "keys", "policy")  # training's commands do unpickle, as SB3 does
+# Training's commands do unpickle, as SB3 does.
+_NO_UNPICKLING = ("run", "replay", "doctor", "verify", "sign", "keys", "policy")
 
 
 def main() -> None:
