@@ -19,7 +19,7 @@ test: $(STAMP) ## Run the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
 fuzz-bundle: $(STAMP) ## Load a hundred thousand mutated bundles; kill the store five hundred times
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/trust/test_fuzz.py tests/controller/rollout/test_store.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/trust/test_bundle_fuzz.py tests/controller/rollout/test_store.py
 
 learn: $(STAMP) ## Run the slow tests: does training still learn?
 	$(BIN)/pytest -m slow
