@@ -17,6 +17,7 @@ from typing import Any
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import parse
+from robocell_controller.envelope import Envelope
 from robocell_controller.errors import InputError
 from robocell_controller.golden import check_golden, parse_golden
 from robocell_controller.latency import Latencies
@@ -55,6 +56,7 @@ class Bundle:
     Attributes:
         policy: ready to act.
         contract: what its numbers mean.
+        envelope: the observations that the policy has learned from.
         manifest: what it is called and where it comes from.
         key: who signed it.
         files: their content as it was checked.
@@ -64,6 +66,7 @@ class Bundle:
 
     policy: OnnxPolicy
     contract: Contract
+    envelope: Envelope
     manifest: Manifest
     key: TrustedKey
     files: dict[str, bytes]
@@ -105,7 +108,8 @@ def load_bundle(folder: Path, cell: CellConfig | None = None, anchors: Anchors |
     with watch("golden"):
         latencies = check_golden(folder / GOLDEN, parse_golden(folder / GOLDEN, content[GOLDEN]), policy)
         _check_latency(folder / POLICY, latencies, contract)
-    return Bundle(policy, contract, manifest, key, content, latencies, watch.timings_ms)
+    learned = Envelope(contract.training_envelope.lower, contract.training_envelope.upper)
+    return Bundle(policy, contract, learned, manifest, key, content, latencies, watch.timings_ms)
 
 
 def write_bundle(folder: Path, files: dict[str, bytes], manifest: dict[str, Any], key: SigningKey) -> None:

@@ -15,7 +15,8 @@ from robocell_controller.stations import BeltConfig
 class CellConfig(Config):
     """One file of ``configs/cells/``.
 
-    ``guard`` names a file of ``configs/guards/``; there is always one. ``plant`` names an entry of the group
+    ``guard`` names a file of ``configs/guards/``; there is always one. ``planned_run_time_s`` is that of one part, against
+    which the KPIs measure (PRI of ISO 22400). ``plant`` names an entry of the group
     ``robocell.plants``; ``simulation`` is that plant's own section and is checked by it.
     """
 
@@ -24,6 +25,7 @@ class CellConfig(Config):
     motion: MotionConfig
     belt: BeltConfig | None = None
     cycle_time_limit_s: Positive
+    planned_run_time_s: Positive = 2.0
     guard: str = "table_top"
     plant: str
     simulation: dict[str, Any]

@@ -108,12 +108,14 @@ def replay(
     from robocell_controller.replay import logged_cell
     from robocell_controller.replay import replay as compute
     from robocell_controller.rollout.deployment import deploy
+    from robocell_controller.supervised import Supervised
 
     if bundle is None:
         found = compute(log)
     else:
-        with closing(deploy(bundle, logged_cell(log))) as acting:
-            found = compute(log, acting.act)
+        cell = logged_cell(log)
+        with closing(Supervised(cell, deploy(bundle, cell))) as acting:
+            found = compute(log, acting)
     typer.echo(found.as_json() if as_json else found.in_words())
     raise typer.Exit(int(not found.exact))
 

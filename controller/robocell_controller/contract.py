@@ -129,6 +129,10 @@ class PlantError(Exception):
     """The plant no longer answers, or its drives have stopped by themselves; the message says which and why."""
 
 
+class PermitLost(PlantError):  # noqa: N818 (what has happened, not what is wrong)
+    """The guardian has withdrawn its permission to move."""
+
+
 class Plant(Protocol):
     """What the controller drives, simulated or real: the arm's drives, the sensors and the stations."""
 
@@ -138,6 +142,9 @@ class Plant(Protocol):
         Raises:
             PlantError: there will be none.
         """
+
+    def age(self) -> float:
+        """Time since the sensor values that were read last were taken, s, on the controller's clock."""
 
     def write(self, command: JointCommand) -> None:
         """Hands the drives their setpoint for one controller tick; a simulated plant lets that tick pass."""

@@ -14,6 +14,8 @@ from robocell_controller.robot import JointLimits
 
 _ROUNDING = 1e-6  # relative; differences of positions carry more rounding than the positions
 
+NO_PERMISSION = "no permission to move"
+
 
 class DriveWatch:
     """Decides each tick of the plant what its drives do. Its faults are for good."""
@@ -44,7 +46,7 @@ class DriveWatch:
             permitted_until: how long the guardian lets the drives move, ns.
         """
         if self._bears_until is not None and now >= permitted_until:
-            self.fault = self.fault or "no permission to move"
+            self.fault = self.fault or NO_PERMISSION
         fresh = order is not None and order.tick == tick and now < order.valid_until and now < permitted_until
         if fresh and not self.fault and order is not None:
             if self._follow(order.command):

@@ -66,7 +66,10 @@ class Guard:
         """
         if not (np.isfinite(dq).all() and ((q >= self._lower) & (q <= self._upper)).all()):
             raise ValueError(f"the arm can't be started from joints at {q} rad, going at {dq} rad/s")
-        setpoint = Setpoint(q.copy(), dq.copy(), np.zeros(JOINTS))
+        return self.resume(Setpoint(q.copy(), dq.copy(), np.zeros(JOINTS)), gripper)
+
+    def resume(self, setpoint: Setpoint, gripper: float) -> Release:
+        """Goes on from where the joints have been told to be, by whomever: a finite setpoint inside its limits."""
         command = JointCommand(setpoint.q, setpoint.dq, min(max(gripper, -1.0), 1.0))
         return Release(command, setpoint, self._stops.stop(setpoint), "")
 

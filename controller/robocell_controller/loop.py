@@ -11,9 +11,11 @@ import numpy as np
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import Clock
-from robocell_controller.contract import CellState, Plant, PlantError
+from robocell_controller.contract import CellState, PermitLost, Plant, PlantError
 from robocell_controller.motion import gripper_action
+from robocell_controller.packml import Cause, Command, StopCategory
 from robocell_controller.periods import Actor, Decision, Periods
+from robocell_controller.production import Production
 from robocell_controller.rights import no_collections
 from robocell_controller.run_log import Recorder
 from robocell_controller.summary import PLACED, Cycle, RunSummary, failures, median_and_p95, success_rate
@@ -42,7 +44,8 @@ class ControlLoop:
         Args:
             cell: rates, motion and robot.
             plant: what is driven.
-            actor: who decides, see :func:`policy_actor` and :func:`program_actor`.
+            actor: who decides, see :func:`policy_actor`, :func:`program_actor` and, under supervision,
+                :class:`~robocell_controller.supervised.Supervised`.
             clock: paces the ticks.
             recorder: gets every tick and every event.
             on_cycle: told each finished cycle.
@@ -50,6 +53,7 @@ class ControlLoop:
         self._cell, self._plant, self._clock, self._on_cycle = cell, plant, clock, on_cycle
         self._ticker = Ticker(cell, plant, clock, recorder)
         self._periods = Periods(cell, actor, self._ticker, clock)
+        self._production = Production(self._ticker, cell.rates.tick, cell.planned_run_time_s)
         self._path = self._periods.path
         self._clear_height = (cell.motion.workspace_lower_m[2] + cell.motion.workspace_upper_m[2]) / 2
         self._outcomes: Counter[str] = Counter()
@@ -74,29 +78,41 @@ class ControlLoop:
             for index in range(parts):
                 self._cycle(last=index == parts - 1)
         except StopRun as stop:
-            self._ticker.event("stop", cause=str(stop))
+            return self._stop(stop.cause, str(stop))
+        except PermitLost as error:
+            return self._stop(Cause.PERMIT_LOST, str(error))
+        except PlantError as error:
+            return self._stop(Cause.DRIVES_LOST, str(error))
+        self._production.take(Command.COMPLETE, Command.DONE)
+        return None
+
+    def _stop(self, cause: Cause, text: str) -> str:
+        self._ticker.event("stop", cause=text, code=cause.code)
+        self._production.stop(cause)
+        if cause.category is not StopCategory.POWER_OFF:  # then the drives stop by themselves
             with suppress(PlantError):
                 self._periods.brake()
-            return str(stop)
-        except PlantError as error:  # its drives stop by themselves
-            self._ticker.event("stop", cause=str(error))
-            return str(error)
-        return None
+        self._production.stopped()
+        return text
 
     def _start(self) -> None:
         self._plant.present()
-        for _ in range(2):  # a guardian hears of the loop by its first look, and permits before its second
-            self._ticker.wait()
+        self._ticker.wait()
+        self._production.wake()
+        self._production.take(Command.RESET, Command.DONE, Command.START)
+        self._ticker.wait()  # a guardian hears of the loop by its first look, and permits before its second
+        self._ticker.check()
         self._periods.start()
         self._part = self._ticker.state.cycle
-        self._ticker.check()
+        self._production.take(Command.DONE)
 
     def _cycle(self, last: bool) -> None:
         """One part, from its presentation to its outcome or the time limit."""
         begin, outcome = self._ticker.plant_ticks, None
-        for _ in range(self._cell.steps_per_cycle):
-            self._periods.play(self._periods.decide)
+        for left in reversed(range(self._cell.steps_per_cycle)):
+            trouble = self._periods.play(self._periods.decide)
             outcome = self._plant.outcome()
+            self._periods.supervise(trouble, cycle_begins=outcome is not None or left == 0)
             if outcome is not None:
                 break
         cycle = Cycle(outcome or TIME_LIMIT, (self._ticker.plant_ticks - begin) * self._cell.rates.tick)
@@ -104,6 +120,7 @@ class ControlLoop:
         if cycle.outcome == PLACED:
             self._times.append(cycle.time_s)
         self._ticker.event("cycle", outcome=cycle.outcome, time_s=cycle.time_s)
+        self._production.cycle(good=cycle.outcome == PLACED)
         self._on_cycle(cycle)
         if not last:
             if cycle.outcome != PLACED:
@@ -127,16 +144,20 @@ class ControlLoop:
             self._periods.play(lambda state: (self._path.home(home), None), "clearing")
 
     def _next_part(self) -> None:
-        """Asks for a part and stops until it is there, which in lock-step with a simulation it is at once."""
+        """Asks for a part and is suspended until it is there, which in lock-step with a simulation it is at once."""
         self._plant.present()
         self._ticker.read()
         self._periods.adopt()
-        for _ in range(self._cell.steps_per_cycle):
+        for waited in range(self._cell.steps_per_cycle):
             if self._ticker.state.cycle != self._part:
                 self._part = self._ticker.state.cycle
+                if waited:
+                    self._production.take(Command.UNSUSPEND, Command.DONE)
                 return
+            if not waited:
+                self._production.take(Command.SUSPEND, Command.DONE, cause=Cause.STARVED)
             self._periods.play(self._wait_for_part, "waiting for a part")
-        raise StopRun("no part came")
+        raise StopRun(Cause.STARVED, "no part came")
 
     def _wait_for_part(self, _: CellState) -> Decision:
         stop = np.array([0.0, 0.0, 0.0, 0.0, gripper_action(self._path.gripper_command)])
@@ -159,4 +180,5 @@ class ControlLoop:
             interventions=dict(self._periods.interventions),
             stopped=stopped,
             gaps=ticker.gaps,
+            kpis=self._production.kpis(),
         )

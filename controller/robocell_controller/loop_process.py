@@ -21,12 +21,12 @@ from robocell_controller.order import Order
 from robocell_controller.processes import ready, refuse, say, wait_for
 from robocell_controller.remote_plant import RemotePlant
 from robocell_controller.rights import ask, cores
-from robocell_controller.rollout.deployment import Deployment
 from robocell_controller.rollout.ordered import deployment
 from robocell_controller.run_log import Recorder
 from robocell_controller.shared_memory import SharedMemory, Word
 from robocell_controller.signals import stop_signals
 from robocell_controller.summary import Cycle
+from robocell_controller.supervised import Supervised
 from robocell_controller.trust.unpickling import forbid_unpickling
 
 PRIORITY = 50
@@ -43,7 +43,7 @@ def start(origin: int, period: int, now: int) -> int:
     return first + max(0, -(-(now - first) // period)) * period
 
 
-def warm_up(cell: CellConfig, acting: Deployment, layout: Layout) -> None:
+def warm_up(cell: CellConfig, acting: Supervised, layout: Layout) -> None:
     """Plays some periods that go nowhere: the first ones are slower."""
     if not wait_for(layout.words, Word.PLANT_BEAT):
         return
@@ -71,7 +71,7 @@ def main() -> None:
         _run(cell, acting, order.parts, layout, arguments["record"])
 
 
-def _run(cell: CellConfig, acting: Deployment, parts: int, layout: Layout, record: bool) -> None:
+def _run(cell: CellConfig, acting: Supervised, parts: int, layout: Layout, record: bool) -> None:
     words = layout.words
     warm_up(cell, acting, layout)
     ready(ask(PRIORITY, cores()[-1]))
@@ -87,7 +87,7 @@ def _run(cell: CellConfig, acting: Deployment, parts: int, layout: Layout, recor
         memory.count(cycle)
         acting.cycle_ended(cycle)
 
-    loop = ControlLoop(cell, RemotePlant(layout, period), acting.act, clock, recorder, cycle_ended)
+    loop = ControlLoop(cell, RemotePlant(layout, period), acting, clock, recorder, cycle_ended)
 
     def stop(number: int) -> None:
         interrupts.append(number)

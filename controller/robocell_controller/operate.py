@@ -86,7 +86,7 @@ def _run_in_lock_step(
             show(next(done))
             acting.cycle_ended(cycle)
 
-        loop = ControlLoop(cell, plant, acting.act, FreeRunningClock(), recorder, cycle_ended)
+        loop = ControlLoop(cell, plant, acting, FreeRunningClock(), recorder, cycle_ended)
 
         def stop(number: int) -> None:
             interrupts.append(number)
@@ -150,6 +150,16 @@ def _rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
         numbers = " / ".join(f"{value:.0f}" for value in values.values())
         yield f"{name} latency, p50 / p99 / p99.9 / max", f"{numbers} µs"
     yield "safety interventions", _counts(summary.interventions)
+    if summary.acted:
+        yield "policy periods by who acted", _counts(summary.acted)
+    if kpis := summary.kpis:
+        names = ("oee", "availability", "effectiveness", "quality")
+        yield (
+            "OEE; availability × effectiveness × quality",
+            "{}; {} × {} × {}".format(*(_percent(kpis[n]) for n in names)),
+        )
+        energy = kpis["energy_per_good_part_j"]
+        yield "work of the joints per good part", "-" if energy is None else f"{energy:.1f} J"
     if timing := summary.timing:
         yield "guarantee", timing["guarantee"]
         yield "granted", ", ".join(f"{name}: {_granted(rights)}" for name, rights in timing["granted"].items())
@@ -161,6 +171,10 @@ def _rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def _granted(rights: dict[str, int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,23 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.clock import Clock
 from robocell_controller.contract import Array, CellState, JointCommand, Policy, Setpoint
 from robocell_controller.estimator import View
+from robocell_controller.packml import Cause
 from robocell_controller.path import ControlPath
 from robocell_controller.programs import Program
-from robocell_controller.safety import SafetyKernel, Verdict
-from robocell_controller.ticker import Ticker
+from robocell_controller.safety import Verdict
+from robocell_controller.supervisor import Change, Level
+from robocell_controller.ticker import StopRun, Ticker
 
 Actor = Callable[[ControlPath, View], npt.NDArray[np.floating]]
 Decision = tuple[Verdict, Array | None]
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """An actor that is told how its periods went, see :class:`robocell_controller.supervised.Supervised`."""
+
+    def ended(self, trouble: str, cycle_begins: bool) -> Change | None:
+        """After each period: the reason of kernel or guard, if one stepped in; whether the next begins a cycle."""
 
 
 def policy_actor(policy: Policy) -> Actor:
@@ -39,36 +50,57 @@ class Periods:
         robot = cell.load_robot()
         self._stroke = robot.gripper.stroke_m
         self._rates, self._actor, self._ticker, self._clock = cell.rates, actor, ticker, clock
-        self._kernel = SafetyKernel(robot.limits, cell.rates)
         self.path = cell.control_path()
         self.interventions: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Bumpless: the first setpoint is what the drives hold, or else where the joints are."""
+        """Bumpless: the first setpoint is what the drives hold, or else where the joints are.
+
+        Raises:
+            StopRun: the joints are outside their limits.
+        """
         state = self._ticker.state
         self.path.reset(state.q, state.dq, state.gripper_width / self._stroke)
+        self._ticker.begin(self.path.gripper_command)
         self.adopt()
 
-    def play(self, decide: Callable[[CellState], Decision], reason: str = "") -> None:
+    def play(self, decide: Callable[[CellState], Decision], reason: str = "") -> str:
         """One policy period: decide in its first tick, then send the segment tick by tick.
 
         Periods lie on the grid of the plant's clock, as in training, where the sensors' frames are as old as the
         policy knows them. One that begins beside it is cut short. So is one in which a command came too late and the
-        drives have braked meanwhile: the next one starts from what they hold.
+        drives have braked meanwhile: the next one starts from what they hold. Where the guard steps in, the period
+        goes on with its stop.
+
+        Returns:
+            Why the safety kernel or the guard stepped in; '' if neither did.
         """
         before, ticks = self.path.setpoint, self._rates.ticks
         rows = ticks - self._ticker.plant_ticks % ticks
         verdict, action = decide(self._ticker.state)
-        segment = verdict.segment
+        segment, refused = verdict.segment, ""
         for q, dq in zip(segment.q[:rows], segment.dq[:rows], strict=True):
-            self._ticker.send(JointCommand(q, dq, segment.gripper), verdict.reason or reason, action)
+            wanted = None if refused else JointCommand(q, dq, segment.gripper)
+            refused = self._ticker.send(wanted, refused or verdict.reason or reason, action)
             action = None
             self._ticker.wait()
             self._ticker.check()
             if self.adopt():
-                return
-        if rows < ticks:
-            self.path.setpoint = setpoint_after(before, segment.q[:rows], self._rates.tick)
+                break
+        else:
+            if rows < ticks and not refused:
+                self.path.setpoint = setpoint_after(before, segment.q[:rows], self._rates.tick)
+        if refused:
+            self._follow_the_guard()
+        trouble = verdict.reason or refused
+        if trouble:
+            self.interventions[trouble] += 1
+        return trouble
+
+    def _follow_the_guard(self) -> None:
+        released = self._ticker.released
+        assert released is not None
+        self.path.setpoint, self.path.gripper_command = released.setpoint, released.command.gripper
 
     def adopt(self) -> bool:
         """Goes on from what the drives hold by themselves, if they do."""
@@ -84,28 +116,27 @@ class Periods:
         begin = self._clock.now()
         action = np.asarray(self._actor(self.path, view), dtype=np.float64)
         self._ticker.latencies["inference"].add(self._clock.now() - begin)
-        verdict = self.path.command(action)
-        if verdict.reason:
-            self.interventions[verdict.reason] += 1
-        return verdict, action
+        return self.path.command(action), action
+
+    def supervise(self, trouble: str, cycle_begins: bool) -> None:
+        """Tells a supervised actor how its period went, and records who acts next, if that changes.
+
+        Raises:
+            StopRun: nobody can act safely.
+        """
+        change = self._actor.ended(trouble, cycle_begins) if isinstance(self._actor, Watched) else None
+        if change is None:
+            return
+        names = {"before": change.before.name.lower(), "after": change.after.name.lower()}
+        self._ticker.event("change", **names, reason=change.reason)
+        if change.after is Level.STOP:
+            raise StopRun(Cause.NO_CONTROLLER, change.reason)
 
     def brake(self) -> None:
-        """Slows all joints down at the data sheet's limits until they stand; trusts no sensor."""
-        sent = self._ticker.sent
-        if sent is None:
-            return
-        setpoint = Setpoint(sent.q, sent.dq, np.zeros_like(sent.q))
-        while setpoint.dq.any():
-            setpoint = self._brake_for_a_period(setpoint, sent.gripper)
-
-    def _brake_for_a_period(self, setpoint: Setpoint, gripper: float) -> Setpoint:
-        segment = self._kernel.brake(setpoint, gripper)
-        for q, dq in zip(segment.q, segment.dq, strict=True):
-            self._ticker.send(JointCommand(q, dq, gripper), "stopping")
+        """Follows the certified stop until the joints stand; trusts no sensor."""
+        while (released := self._ticker.released) and released.setpoint.dq.any():
+            self._ticker.send(None, "stopping")
             self._ticker.wait()
-            if self._ticker.state.held is not None:
-                return self._ticker.state.held
-        return Setpoint(segment.q[-1], segment.dq[-1], np.zeros_like(setpoint.q))
 
 
 def setpoint_after(before: Setpoint, q: Array, tick: float) -> Setpoint:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Len
+from pydantic import model_validator
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config
@@ -59,9 +60,11 @@ class TrainingEnvelope(Config):
     lower: PerFeature
     upper: PerFeature
 
-    def holds(self, observation: npt.NDArray[np.float32]) -> bool:
-        """Whether every entry of an observation lies inside."""
-        return bool((observation >= self.lower).all() and (observation <= self.upper).all())
+    @model_validator(mode="after")
+    def _ordered(self) -> TrainingEnvelope:
+        if any(low > high for low, high in zip(self.lower, self.upper, strict=True)):
+            raise ValueError("lower to be at most upper in every entry")
+        return self
 
 
 class Contract(Config):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from robocell_controller.contract import CellState, JointCommand, PlantError
+from robocell_controller.contract import CellState, JointCommand, PermitLost, PlantError
+from robocell_controller.drive_watch import NO_PERMISSION
 from robocell_controller.guardian import CAUSES
 from robocell_controller.layout import Layout
 from robocell_controller.messages import FarCommand, FarState
@@ -39,10 +40,15 @@ class RemotePlant:
         self._words[Word.CONTROLLER_BEAT] = time.monotonic_ns()
         if far.fault:
             why = CAUSES[self._words[Word.WITHDRAWN]]
-            raise PlantError(f"the drives stopped: {far.fault}{f' ({why})' if why else ''}")
+            kind = PermitLost if why or far.fault == NO_PERMISSION else PlantError
+            raise kind(f"the drives stopped: {far.fault}{f' ({why})' if why else ''}")
         if time.monotonic_ns() - far.stamp > self._lifetime:
             raise PlantError("the plant does not answer")
         return far.state
+
+    def age(self) -> float:
+        """Since the plant published the state that was read last, s."""
+        return (time.monotonic_ns() - self._far.stamp) * 1e-9
 
     def write(self, command: JointCommand) -> None:
         """Sends the command for the tick after the state that was read last."""

@@ -24,8 +24,9 @@ from robocell_controller.log_reader import Log, read_log
 from robocell_controller.loop import TIME_LIMIT, ControlLoop
 from robocell_controller.messages import COMMAND, STATE, pack_command, unpack_state
 from robocell_controller.path import ControlPath
-from robocell_controller.periods import Actor
+from robocell_controller.periods import Actor, Watched
 from robocell_controller.run_log import RECORD
+from robocell_controller.supervisor import Change
 
 _MISSHAPEN = np.zeros(0)  # stands for every action of a wrong shape: the log does not keep its numbers
 _STATE_AT = RECORD.fields["time"][1] if RECORD.fields else 0
@@ -115,6 +116,10 @@ class _LoggedPlant:
             raise PlantError("end of the log")
         return unpack_state(self._records[self.index][_STATE_AT : _STATE_AT + STATE.size])
 
+    def age(self) -> float:
+        """What was too old has left its stop in the log."""
+        return 0.0
+
     def write(self, command: JointCommand) -> None:
         logged = self._records[self.index][_COMMAND_AT : _COMMAND_AT + COMMAND.size]
         if pack_command(command) == logged:
@@ -153,6 +158,10 @@ class _LoggedActor:
             if (again if again.shape == (ACTION_SIZE,) else _MISSHAPEN).tobytes() != logged.tobytes():
                 self._plant.differ()
         return logged
+
+    def ended(self, trouble: str, cycle_begins: bool) -> Change | None:
+        """Its supervisor learns what it learned then."""
+        return self._actor.ended(trouble, cycle_begins) if isinstance(self._actor, Watched) else None
 
 
 def _whole(log: Log) -> int:

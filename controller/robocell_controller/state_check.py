@@ -24,7 +24,8 @@ def state_fault(state: CellState, age: float, config: GuardConfig) -> str:
         return "sensor shape"
     part, numbers = state.part, (state.time, state.gripper_width, state.gripper_effort, state.part_yaw, state.part_age)
     told = (state.slot_yaw, state.belt_travel, state.obstacle_height, part.width, part.height, part.crush_force)
-    arrays = (state.q, state.dq, state.tau, state.part_position, state.slot_position)
+    held = () if state.held is None else (state.held.q, state.held.dq, state.held.ddq)
+    arrays = (state.q, state.dq, state.tau, state.part_position, state.slot_position, *held)
     if not (np.isfinite(np.concatenate(arrays)).all() and all(map(math.isfinite, (*numbers, *told)))):
         return "sensor not finite"
     return "" if 0.0 <= age <= 1e-3 * config.state_age_ms else "stale state"

@@ -38,12 +38,15 @@ class RunSummary:
         overruns: deadlines missed.
         latency_us: ``p50``, ``p99``, ``p99_9`` and ``max`` of ``inference`` (the policy alone), ``tick``
             (from waking to the command) and ``wake`` (behind the deadline).
-        interventions: policy periods in which the safety kernel braked, by reason.
+        interventions: policy periods in which the safety kernel or the guard stepped in, by reason.
         stopped: why the run ended early; None if it did not.
         gaps: ticks in which the drives had no command in time and braked by themselves.
         timing: in real time: ``granted`` by the system to each process, the ``guarantee`` that follows,
             ``command_lifetime_ms``, ``plant_missed`` deadlines and ``log_dropped`` frames; since the first cycle,
             ``collections`` of the garbage collector, and growth of the loop's memory: ``blocks`` and ``peak_kib``.
+        kpis: see :class:`robocell_controller.kpi.Kpis`, times in s, on the cell's clock; None if it never started.
+        acted: policy periods by who acted in them, see :class:`robocell_controller.supervisor.Level`; None of a run
+            without supervision.
         signed_by: ``id``, ``name`` and ``kind`` of the key that answers for the policy; None for a program.
         rollout: what a policy of the store, a shadow or a canary has to tell; None without one.
     """
@@ -62,6 +65,8 @@ class RunSummary:
     stopped: str | None
     gaps: int = 0
     timing: dict[str, Any] | None = None
+    kpis: dict[str, Any] | None = None
+    acted: dict[str, int] | None = None
     signed_by: dict[str, str] | None = None
     rollout: dict[str, Any] | None = None
 

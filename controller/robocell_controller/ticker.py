@@ -1,40 +1,58 @@
-"""The tick: wait for it, read and check the sensors, send a command, record both."""
+"""The tick: wait for it, read and check the sensors, send what the guard makes of a command, record both."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import Clock
 from robocell_controller.contract import Array, CellState, JointCommand, Plant
+from robocell_controller.guard import Guard, Release
+from robocell_controller.kinematics import Kinematics
 from robocell_controller.latency import Latencies
+from robocell_controller.packml import Cause
 from robocell_controller.run_log import Recorder
+from robocell_controller.state_check import ContactWatch, state_fault
 
 
 class StopRun(Exception):  # noqa: N818 (an end of the run, not an error)
-    """The run ends early; its message is the cause."""
+    """The run ends early; its message says why, ``cause`` in the machine's terms."""
+
+    def __init__(self, cause: Cause, text: str) -> None:
+        """Takes both."""
+        super().__init__(text)
+        self.cause = cause
 
 
 class Ticker:
-    """Between clock, plant and log. The newest sensor values are ``state``; a command for them is sent next."""
+    """Between clock, plant and log; every command goes through the guard.
+
+    The newest sensor values are ``state``; a command for them is sent next. ``released`` is what was sent last.
+    """
 
     state: CellState
 
     def __init__(self, cell: CellConfig, plant: Plant, clock: Clock, recorder: Recorder | None) -> None:
         """Takes the plant, what paces its ticks, and what records them."""
-        limits = cell.load_robot().limits
+        robot, self._bounds = cell.load_robot(), cell.load_guard()
         self._plant, self._clock, self._recorder = plant, clock, recorder
+        self._guard = Guard(robot, self._bounds, cell.rates)
+        self._contacts = ContactWatch(Kinematics(robot), self._bounds)
         # An arm farther from its last setpoint than it travels in a policy period at full speed does not follow:
         # something holds it, a drive is off, or an encoder is wrong. In free motion the simulated arm keeps to
         # 1.4 mrad.
-        self._following = limits.velocity * cell.rates.tick * cell.rates.ticks
+        self._following = robot.limits.velocity * cell.rates.tick * cell.rates.ticks
         self._hz = cell.rates.controller_hz
         self.latencies = {name: Latencies() for name in ("inference", "tick", "wake")}
-        self.sent: JointCommand | None = None
+        self.released: Release | None = None
         self.ticks = 0
-        self._answered = -1.0
+        self.energy_j = 0.0  # work of the joints, braking counted too
         self.gaps = 0
         self.stop_cause: str | None = None
+        self._answered = -1.0
+        self._fault = ""
 
     @property
     def plant_ticks(self) -> int:
@@ -58,49 +76,72 @@ class Ticker:
                 return
 
     def read(self) -> None:
-        """Reads the sensors again in this tick."""
-        self.state = state = self._plant.read()
-        if state.held is not None and self.sent is not None:
+        """Reads the sensors again in this tick, and goes on from what the drives hold by themselves, if they do."""
+        self.state, self._fault = self._plant.read(), ""
+        held = self.state.held
+        if held is not None and self.released is not None and np.isfinite([held.q, held.dq]).all():
             self.gaps += 1
-            self.sent = JointCommand(state.held.q, state.held.dq, self.sent.gripper)
+            self.released = self._guard.resume(held, self.released.command.gripper)
 
     def check(self) -> None:
-        """Certifies again on what is measured.
+        """Looks at what is measured; a contact makes the next command a stop.
 
         Raises:
-            StopRun: a stop was asked for, a sensor is not finite, or the arm does not follow.
+            StopRun: a stop was asked for, a sensor value must not be acted on, or the arm does not follow.
         """
         if self.stop_cause:
-            raise StopRun(self.stop_cause)
-        if not _finite(self.state):
-            raise StopRun("a sensor value is not finite")
-        if self.sent is None:
+            raise StopRun(Cause.OPERATOR_STOP, self.stop_cause)
+        if fault := state_fault(self.state, self._plant.age(), self._bounds):
+            raise StopRun(Cause.STATE_STALE if fault == "stale state" else Cause.STATE_INVALID, fault)
+        if self.released is None:
             return
-        error = np.abs(self.state.q - self.sent.q)
+        error = np.abs(self.state.q - self.released.setpoint.q)
         if (error > self._following).any():
             joint = int(np.argmax(error / self._following))
-            raise StopRun(f"joint {joint + 1} is {error[joint]:.3f} rad from its setpoint")
+            raise StopRun(Cause.NOT_FOLLOWING, f"joint {joint + 1} is {error[joint]:.3f} rad from its setpoint")
+        if self._contacts.touches(self.state, self.released.setpoint):
+            self._fault = "contact"
 
-    def send(self, command: JointCommand, reason: str = "", action: Array | None = None) -> None:
-        """The command that answers ``state``; with why it is not what was asked for, and the action behind it."""
-        self._plant.write(command)
+    def begin(self, gripper: float) -> None:
+        """Bumpless: the guard starts where the joints are, or at what the drives hold.
+
+        Raises:
+            StopRun: the joints are outside their limits.
+        """
+        try:
+            self.released = self._guard.begin(self.state.q, self.state.dq, gripper)
+        except ValueError as error:
+            raise StopRun(Cause.STATE_INVALID, str(error)) from error
+        if self.state.held is not None:
+            self.released = self._guard.resume(self.state.held, gripper)
+
+    def send(self, wanted: JointCommand | None, reason: str = "", action: Array | None = None) -> str:
+        """Answers ``state`` with what the guard makes of a command, after :meth:`begin`.
+
+        Args:
+            wanted: the command; None for the next step of the certified stop.
+            reason: why it is not what policy or program asked for.
+            action: the action behind it, in the first tick of its period.
+
+        Returns:
+            Why the guard sends something else; '' if it does not.
+        """
+        assert self.released is not None
+        release = self._guard.release(self.released, wanted, self._fault or ("" if wanted else reason))
+        self._plant.write(release.command)
         self._answered = self.state.time
         took = self._clock.now() - self._begin
         self.latencies["tick"].add(took)
-        self.sent = command
+        self.released = release
+        work = float(np.abs(self.state.tau) @ np.abs(self.state.dq)) / self._hz
+        self.energy_j += work if math.isfinite(work) else 0.0
         if self._recorder:
             times = (self._begin, self._late, took)
-            self._recorder.tick(self.ticks, times, self.state, command, reason, action)
+            self._recorder.tick(self.ticks, times, self.state, release.command, release.reason or reason, action)
         self.ticks += 1
+        return release.reason
 
     def event(self, name: str, **facts: object) -> None:
         """Records an event; the one way by which the loop does."""
         if self._recorder:
             self._recorder.event(name, self.ticks, **facts)
-
-
-def _finite(state: CellState) -> bool:
-    numbers = (state.gripper_width, state.gripper_effort, state.part_yaw, state.part_age, state.slot_yaw)
-    recipe = (state.part.width, state.part.height, state.part.crush_force, state.belt_travel)
-    arrays = (state.q, state.dq, state.tau, state.part_position, state.slot_position, recipe)
-    return bool(np.isfinite(np.concatenate([numbers, *arrays])).all())

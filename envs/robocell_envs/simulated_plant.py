@@ -132,6 +132,10 @@ class SimulatedPlant:
             obstacle_height=self.flow.height if self.flow else 0.0,
         )
 
+    def age(self) -> float:
+        """No time passes between its ticks."""
+        return 0.0
+
     def write(self, command: JointCommand) -> None:
         """One controller tick passes."""
         self._pass(command.q[None], command.dq[None], command.gripper)

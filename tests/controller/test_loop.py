@@ -201,8 +201,8 @@ STUCK = np.zeros(7)
 @pytest.mark.parametrize(
     ("spoil", "cause", "tick"),
     [
-        (nan_torque, "a sensor value is not finite", 33),
-        (nan_tracker, "a sensor value is not finite", 33),
+        (nan_torque, "sensor not finite", 33),
+        (nan_tracker, "sensor not finite", 33),
         (stuck_encoder, "rad from its setpoint", 1),
     ],
 )

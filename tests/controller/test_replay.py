@@ -17,6 +17,7 @@ from robocell_controller.path import ControlPath
 from robocell_controller.replay import replay
 from robocell_controller.rollout.deployment import deploy
 from robocell_controller.run_log import LogFile, Recorder
+from robocell_controller.supervised import Supervised
 from robocell_envs.simulated_plant import SimulatedPlant
 
 
@@ -116,4 +117,4 @@ def test_a_bundles_run_is_replayed_with_its_actions(bundle: Path, cell: CellConf
     file.write_text(json.dumps({**cell.model_dump(), "cycle_time_limit_s": 0.4}))
     log = tmp_path / "bundle.log"
     assert execute(["run", str(bundle), "--cell", str(file), "--parts", "2", "--log", str(log), "--json"]) == 0
-    assert replay(log, deploy(str(bundle), cell).act).exact
+    assert replay(log, Supervised(cell, deploy(str(bundle), cell))).exact

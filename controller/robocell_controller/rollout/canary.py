@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from robocell_controller.cell import CellConfig
+from robocell_controller.envelope import Envelope
 from robocell_controller.errors import InputError
 from robocell_controller.estimator import View
 from robocell_controller.path import ControlPath
-from robocell_controller.rollout.deployment import Action, admitted, signed_by
+from robocell_controller.rollout.deployment import ABSENT, Action, admitted, signed_by
 from robocell_controller.rollout.sequential import (
     FALSE_ACCEPTANCE,
     FALSE_REJECTION,
@@ -63,6 +64,11 @@ class Canary:
         self._turn = self._draw()
         self._recorder: threading.Thread | None = None
 
+    @property
+    def envelope(self) -> Envelope:
+        """Of whose turn it is."""
+        return self._bundles[self._turn].envelope
+
     def act(self, path: ControlPath, view: View) -> Action:
         """The action of whose turn it is."""
         return self._bundles[self._turn].policy.act(path.observation(view))
@@ -74,7 +80,9 @@ class Canary:
         return self._bundles[_ACTIVE].policy.act(observation)
 
     def cycle_ended(self, cycle: Cycle) -> None:
-        """Counts the cycle, lets the test look at it, and draws the next turn."""
+        """Counts the cycle, lets the test look at it, and draws the next turn; one without its policy is no turn."""
+        if cycle.outcome == ABSENT:
+            return
         if self._verdict == "continue":
             self._arms[self._turn].add(cycle.outcome == PLACED, cycle.time_s)
             self._verdict = verdict(self._arms[_ACTIVE], self._arms[_CANDIDATE])

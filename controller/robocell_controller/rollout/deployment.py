@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from robocell_controller.bundle import Bundle, load_bundle
 from robocell_controller.cell import CellConfig
+from robocell_controller.envelope import Envelope
 from robocell_controller.errors import InputError
 from robocell_controller.estimator import View
 from robocell_controller.path import ControlPath
@@ -28,12 +29,18 @@ from robocell_controller.trust.anchors import remember_epoch
 from robocell_controller.trust.keys import DEVELOPMENT_NOTICE, TrustedKey
 
 Action = npt.NDArray[np.floating]
+# What takes the place of a cycle's outcome where the program has stepped in: for part of it, or from its beginning.
+REPLACED, ABSENT = "replaced", "absent"
 _PROGRAM = "program:"
 _LOOK_EVERY_S = 0.1  # at the store's log
 
 
 class Deployment(Protocol):
     """What the loop needs of it."""
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """What the policy of this cycle has learned from; None for a program."""
 
     def act(self, path: ControlPath, view: View) -> Action:
         """Action, shape [5], for one policy period."""
@@ -60,6 +67,7 @@ class Solo:
 
     actor: Actor
     key: TrustedKey | None
+    envelope: Envelope | None
 
     def act(self, path: ControlPath, view: View) -> Action:
         """The actor's."""
@@ -95,6 +103,11 @@ class Following:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
+
+    @property
+    def envelope(self) -> Envelope:
+        """The current policy's."""
+        return self._current.envelope
 
     def act(self, path: ControlPath, view: View) -> Action:
         """The current policy's."""
@@ -154,12 +167,12 @@ def deploy(reference: str, cell: CellConfig) -> Deployment:
         return Following(reference.removeprefix(PREFIX), cell, Store())
     if not reference.startswith(_PROGRAM):
         bundle = admitted(Path(reference), cell)
-        return Solo(policy_actor(bundle.policy), bundle.key)
+        return Solo(policy_actor(bundle.policy), bundle.key, bundle.envelope)
     if reference != f"{_PROGRAM}guided":  # the others need what only a simulation or a teacher knows
         expected = f"{_PROGRAM}guided, {PREFIX}NAME or a bundle folder"
         raise InputError(reference, "not a program of the controller", expected)
     config = load_program_config("guided")
-    return Solo(program_actor(PickPlaceProgram(config, cell.motion, cell.rates, cell.load_robot().gripper)), None)
+    return Solo(program_actor(PickPlaceProgram(config, cell.motion, cell.rates, cell.load_robot().gripper)), None, None)
 
 
 def admitted(folder: Path, cell: CellConfig, on_trial: bool = False) -> Bundle:

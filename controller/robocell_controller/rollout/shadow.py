@@ -10,6 +10,7 @@ import numpy as np
 
 from robocell_controller.bundle import Bundle
 from robocell_controller.contract import ACTION_NAMES
+from robocell_controller.envelope import Envelope
 from robocell_controller.estimator import View
 from robocell_controller.latency import Latencies
 from robocell_controller.path import ControlPath
@@ -28,6 +29,11 @@ class Shadowing:
         self._outside = 0
         self._latencies = Latencies()
 
+    @property
+    def envelope(self) -> Envelope | None:
+        """The active one's."""
+        return self._active.envelope
+
     def act(self, path: ControlPath, view: View) -> Action:
         """The active one's action; what goes wrong in the shadow never reaches it."""
         action = self._active.act(path, view)
@@ -36,7 +42,7 @@ class Shadowing:
         proposed = self._candidate.policy.act(observation)
         self._latencies.add(time.perf_counter_ns() - begin)
         self._differences.append(np.abs(proposed - action))
-        self._outside += not self._candidate.contract.training_envelope.holds(observation)
+        self._outside += bool(self._candidate.envelope.outside(observation).size)
         if reason := path.preview(proposed).reason:
             self._interventions[reason] += 1
         return action
