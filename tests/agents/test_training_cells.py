@@ -42,7 +42,7 @@ def test_environments_and_episodes_are_dealt_out_in_turn() -> None:
 def test_a_cell_in_which_actions_mean_something_else_is_refused(tmp_path: Path) -> None:
     slow = tmp_path / "slow.yaml"
     slow.write_text(yaml.safe_dump({"extends": "pick_place", "motion": {"tcp_speed_m_s": 0.5}}), encoding="utf-8")
-    with pytest.raises(InputError, match="slow.yaml: motion: another one"):
+    with pytest.raises(InputError, match=r"slow\.yaml: motion: another one"):
         training_cells(config(also=[str(slow)]))
 
 
