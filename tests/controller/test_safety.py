@@ -144,3 +144,12 @@ def test_no_chain_of_segments_gets_past_the_kernel(pushes: Array, gain: float) -
         setpoint = Setpoint(stop.q[-1], stop.dq[-1], np.zeros(7))
     assert not setpoint.dq.any()
     assert_within_limits(start, np.concatenate(sent))
+
+
+def test_what_machines_compute_differently_in_the_last_bits_never_reaches_the_arm() -> None:
+    action = np.array([0.25, -0.5, 0.125, 0.75, -0.375])
+    paths = [CELL.control_path() for _ in range(2)]
+    for path in paths:
+        path.reset(REST, np.zeros(7), 1.0)
+    one, other = (path.command(action + error).segment for path, error in zip(paths, (1e-6, -1e-6), strict=True))
+    assert (one.q == other.q).all() and one.gripper == other.gripper
