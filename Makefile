@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench learn results clean
+.PHONY: help setup demo test lint format bench fuzz fuzz-bundle mutation kills learn sbom audit results clean
 
 PYTHON ?= python3.11 python3.10
 VENV := .venv
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 help: ## Show the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 
 setup: $(STAMP) ## Install everything into .venv (PYTHON=... picks a new one's interpreter)
 
@@ -18,8 +18,22 @@ demo: $(STAMP) ## Demonstrations, training, evaluation, export, controller run, 
 test: $(STAMP) ## Run the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
+fuzz-bundle: $(STAMP) ## Load a hundred thousand mutated bundles; kill the store five hundred times
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/trust/test_fuzz.py tests/controller/rollout/test_store.py
+
 learn: $(STAMP) ## Run the slow tests: does training still learn?
 	$(BIN)/pytest -m slow
+
+fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks, and search for the worst ones
+	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/adversaries.py 10000000
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py
+
+# mutmut wants the package beside the tests; it looks into functions only, so the state table has its own test.
+mutation: $(STAMP) ## Break the safety kernel and its neighbours in every small way: do the tests notice?
+	rm -rf build/mutation && mkdir -p build/mutation/tests
+	cp -r pyproject.toml controller/robocell_controller build/mutation
+	cp -r tests/controller build/mutation/tests
+	cd build/mutation && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/mutmut run && $(CURDIR)/$(BIN)/mutmut results
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
@@ -32,6 +46,18 @@ format: $(STAMP) ## Rewrite the code in house style
 
 bench: $(STAMP) ## Measure speed, processes and memory, against other arms and the cells' own physics
 	OMP_NUM_THREADS=1 $(BIN)/robocell bench env
+
+sbom: $(STAMP) ## Write the bill of materials (CycloneDX) of what is installed: dist/robocell.cdx.json
+	$(BIN)/robocell sbom
+
+# In an environment of its own, so that its needs never mix with the pinned versions that it looks at.
+audit: ## Ask the advisory database about every pinned version (pip-audit; needs the network)
+	$(firstword $(PYTHON)) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	$(VENV)-audit/bin/pip-audit --disable-pip --no-deps --requirement constraints.txt
+
+kills: $(STAMP) ## Kill or halt a process in each of 1000 runs in real time: does the arm stop, is the log whole?
+	$(BIN)/robocell bench kills
 
 results: $(STAMP) ## Make the tables and plots again from results/*.json
 	$(BIN)/robocell results

@@ -12,7 +12,8 @@ from gymnasium import spaces
 from robocell_controller.cell import CellConfig
 from robocell_controller.contract import ACTION_SIZE, Array, Policy
 from robocell_controller.errors import InputError
-from robocell_controller.observer import OBSERVATION_SIZE
+from robocell_controller.observer import BOUNDS, OBSERVATION_SIZE
+from robocell_controller.policy_contract import check_contract, own_contract, training_envelope
 from robocell_controller.programs import PickPlaceProgram, ProgramConfig, RigidProgram, load_program_config
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
 from robocell_envs.goal_env import goal_observation
@@ -55,7 +56,9 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
         # Only here, because it imports torch, which programs and bundles do without.
         from robocell_agents.run_folder import cell_config, load_model
 
-        _check_meaning(cell_config(folder), cell, folder)
+        anything = training_envelope(np.stack([-BOUNDS, BOUNDS]))  # what it has learned from is not compared
+        trained = own_contract(cell_config(folder), folder.name, anything)
+        check_contract(folder / "cell.yaml", trained, cell)
         return _ModelActor(_fitting(load_model(folder), folder))
     names = ", ".join(PREFIX + name for name in PROGRAMS)
     raise InputError(reference, "neither run.json nor manifest.json", f"a run, a bundle, or one of {names}")
@@ -111,19 +114,14 @@ def _named_program(name: str, cell: CellConfig) -> Actor:
     return program_actor(name, load_program_config(name), cell)
 
 
-def _check_meaning(trained: CellConfig, cell: CellConfig, folder: Path) -> None:
-    """Robot, rates and motion give observation and action their meaning; they must be the trained ones."""
-    for key in ("robot", "rates", "motion"):
-        found, wanted = getattr(trained, key), getattr(cell, key)
-        if found != wanted:
-            raise InputError(f"{folder / 'cell.yaml'}: {key}", f"trained for {found}", f"the cell's {wanted}")
-
-
 def _fitting(model: BaseAlgorithm, folder: Path) -> BaseAlgorithm:
     """The model, if it takes this version's observation and gives its action."""
     space = model.observation_space
     vector = space["observation"] if isinstance(space, spaces.Dict) else space
-    found, wanted = (vector.shape, model.action_space.shape), ((OBSERVATION_SIZE,), (ACTION_SIZE,))
-    if found != wanted:
-        raise InputError(folder / "policy.zip", f"observation and action of shapes {found}", str(wanted))
+    for name, found, size in (
+        ("observation", vector.shape, OBSERVATION_SIZE),
+        ("action", model.action_space.shape, ACTION_SIZE),
+    ):
+        if found != (size,):
+            raise InputError(f"{folder / 'policy.zip'}: {name}", f"shape {found}", f"({size},), as this cell has it")
     return model

@@ -14,6 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
+from robocell_agents import pickles
 from robocell_agents.demonstrations import Transitions
 from robocell_agents.run_folder import latest, swap_in
 
@@ -33,8 +34,10 @@ def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: di
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
     model.save(new / "model.zip")
+    pickles.note(new / "model.zip")
     if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None:
         model.save_replay_buffer(new / "replay_buffer.pkl")
+        pickles.note(new / "replay_buffer.pkl")
     if data is not None:
         np.savez(new / "data.npz", **{name: getattr(data, name) for name in Transitions.__dataclass_fields__})
     np.save(new / "torch_random.npy", torch.get_rng_state().numpy())
@@ -55,11 +58,17 @@ def exists(run: Path) -> bool:
 def restore(
     run: Path, model_class: type[BaseAlgorithm], env: VecEnv
 ) -> tuple[BaseAlgorithm, Transitions | None, dict[str, Any]]:
-    """Model on ``env``, data and progress of the last checkpoint; random streams go on where they were."""
+    """Model on ``env``, data and progress of the last checkpoint; random streams go on where they were.
+
+    Raises:
+        InputError: a checkpoint that was not made here and is not trusted.
+    """
     folder = latest(run / _FOLDER)
     assert folder is not None
+    pickles.check(folder / "model.zip")
     model = model_class.load(folder / "model.zip", env=env, device="cpu", tensorboard_log=str(run / "tensorboard"))
     if isinstance(model, OffPolicyAlgorithm) and (folder / "replay_buffer.pkl").exists():
+        pickles.check(folder / "replay_buffer.pkl")
         model.load_replay_buffer(folder / "replay_buffer.pkl")
     data = None
     if (folder / "data.npz").exists():

@@ -1,4 +1,4 @@
-"""The commands of training and proof: train, tune, evaluate, compare, record, export, bench, demo, results."""
+"""The commands of training and proof: train, tune, evaluate, compare, study, record, export, bench, demo, results."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from robocell_agents import bundle_commands, cli_controller
+from robocell_agents.cli_controller import JsonOption
 from robocell_controller.errors import InputError
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 PolicyArgument = Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")]
 SuiteOption = Annotated[str, typer.Option(help="Name or file of a suite of conditions.")]
 SeedsOption = Annotated[str, typer.Option(help="Range of seeds: tuning, validation or test.")]
+TrustOption = Annotated[
+    bool, typer.Option("--trust-pickle", help="Load a run from elsewhere, which can run any code: only from friends.")
+]
 OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
-    for command in (train, tune, evaluate, compare, record, export, demo, results):
+    for command in (train, tune, evaluate, compare, study, record, export, demo, results):
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer, a floor or a limit.")
     bench.command("env")(bench_env)
     bench.command("limit")(bench_limit)
     bench.command("physics")(bench_physics)
+    bundle_commands.register(app, bench)
+    cli_controller.register(app, bench)
     app.add_typer(bench, name="bench")
 
 
@@ -34,10 +40,12 @@ def train(
     out: OutOption,
     seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    trust_pickle: TrustOption = False,
 ) -> None:
     """Train an agent; the run folder keeps everything needed to evaluate, export or go on."""
     from robocell_agents.train import train as run_training
 
+    _trust(trust_pickle, out)
     raise typer.Exit(run_training(config, seed, out, resume))
 
 
@@ -75,6 +83,7 @@ def evaluate(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the full result to this file.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
+    trust_pickle: TrustOption = False,
 ) -> None:
     """Play seeded episodes and report success with its interval, pace, drops, errors and failures."""
     from robocell_agents.changes import load_change
@@ -84,6 +93,7 @@ def evaluate(
 
     if change and suite:
         raise InputError("--change", f"{change} beside --suite {suite}", "one of the two")
+    _trust(trust_pickle, Path(policy))
     document = play(policy, load_change(change) if change else suite or "nominal", episodes, seeds, workers)
     if json_file:
         write_evaluation(json_file, document)
@@ -106,6 +116,19 @@ def compare(
         Console().print(comparison_table(document))
 
 
+def study(
+    config: Annotated[str, typer.Argument(help="Name or file of a study, e.g. adaptivity.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the results do not depend on it.")] = 2,
+) -> None:
+    """Evaluate contestants on nominal production and under every change; called again after a stop, it goes on."""
+    from robocell_agents.study import study as play
+    from robocell_agents.study_tables import study_table
+
+    document, folder = play(config, workers)
+    Console().print(study_table(document))
+    Console(stderr=True).print(f"results, tables and plots are in {folder}")
+
+
 def record(
     policy: PolicyArgument,
     out: Annotated[Path, typer.Option(help="Movie to write: .mp4 or .gif.")],
@@ -115,12 +138,14 @@ def record(
     camera: Annotated[str, typer.Option(help="side, top, or both side by side.")] = "side",
     suite: SuiteOption = "nominal",
     condition: Annotated[str, typer.Option(help="Condition of the suite.")] = "nominal",
+    trust_pickle: TrustOption = False,
 ) -> None:
     """Record seeded episodes in real time, with what is happening written over them."""
     from robocell_agents.record import Shot
     from robocell_agents.record import record as write
     from robocell_agents.seeds import episode_seeds
 
+    _trust(trust_pickle, Path(policy))
     chosen = episode_seeds(seeds, episodes) if seed is None else list(range(seed, seed + episodes))
     done = write(Shot(policy, chosen, camera, suite, condition), out)
     Console().print(f"{out}: {done.placed} of {done.tried} parts placed")
@@ -129,11 +154,15 @@ def record(
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
     out: OutOption,
+    key: Annotated[str, typer.Option(help="Key of this installation to sign with.")] = "development",
+    epoch: Annotated[int, typer.Option(min=1, help="Grows when older bundles of the name are to be withdrawn.")] = 1,
+    trust_pickle: TrustOption = False,
 ) -> None:
-    """Export the policy of a run as a bundle, after replaying it against ONNX Runtime."""
+    """Export the policy of a run as a signed bundle, after replaying it against ONNX Runtime."""
     from robocell_agents.export import export as write
 
-    parity = write(run, out)
+    _trust(trust_pickle, run)
+    parity = write(run, out, key, epoch)
     Console().print(f"{out}: the run's policy and ONNX Runtime agree within {parity.greatest:.1e}")
 
 
@@ -208,3 +237,10 @@ def bench_physics(
         print(json.dumps(document, indent=2))
     else:
         Console().print(physics_table(document))
+
+
+def _trust(trust_pickle: bool, run: Path) -> None:
+    if trust_pickle:
+        from robocell_agents.pickles import trust_run
+
+        trust_run(run)

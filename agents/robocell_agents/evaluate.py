@@ -16,7 +16,7 @@ from robocell_agents import provenance
 from robocell_agents.actors import Actor, load_actor
 from robocell_agents.files import json_with_rows, write_text
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
-from robocell_agents.statistics import median_and_p95
+from robocell_agents.statistics import lower_bound, median_and_p95
 from robocell_agents.suites import Suite, load_suite
 from robocell_agents.workers import worker_pool
 from robocell_controller.cell import CellConfig
@@ -27,6 +27,7 @@ from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.production_env import make_env
 
 Row = dict[str, Any]
+_worker_envs: dict[str, PickPlaceEnv] = {}  # at most one: dozens of conditions would fill the memory
 _CHUNK = 5  # episodes that a worker plays before it reports
 _DIGITS = 6  # micrometres and microseconds; more would only make the file larger
 
@@ -68,17 +69,27 @@ def evaluate(policy: str, suite: str | Suite, episodes: int, seeds: str = "test"
 
 
 def metrics(rows: list[Row]) -> dict[str, Any]:
-    """What a set of episodes amounts to; None where no success leaves nothing to measure."""
+    """What a set of episodes amounts to; None where no success leaves nothing to measure.
+
+    ``low`` and ``high`` are Wilson's 95 % interval, ``lower_bound`` is the one-sided Clopper-Pearson bound.
+    """
     good = [row for row in rows if row["success"]]
     low, high = wilson(len(good), len(rows))
     time_s = sum(row["time_s"] for row in rows)
     energy = sum(row["energy_j"] for row in rows)
     return {
-        "success": {"rate": len(good) / len(rows), "low": low, "high": high, "n": len(rows)},
+        "success": {
+            "rate": len(good) / len(rows),
+            "low": low,
+            "high": high,
+            "lower_bound": lower_bound(len(good), len(rows)),
+            "n": len(rows),
+        },
         "cycle_time_s": median_and_p95([row["time_s"] for row in good]),
         "parts_per_hour": 3600.0 * len(good) / time_s,
         "drops": sum(row["drops"] for row in rows),
         "placement_error_m": median_and_p95([row["placement_error_m"] for row in good]),
+        "peak_force_n": median_and_p95([row["peak_force_n"] for row in rows]),
         "energy_j_per_part": energy / len(good) if good else None,
         "failures": dict(Counter(row["failure"] for row in rows if row["failure"]).most_common()),
     }
@@ -117,7 +128,7 @@ def _play_all(
     chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
     with worker_pool(workers) as pool:
         jobs = [
-            pool.submit(_play_chunk, policy, cell.model_dump_json(), name, changed.model_dump_json(), chunk)
+            pool.submit(play_chunk, policy, cell.model_dump_json(), name, changed.model_dump_json(), chunk)
             for name, changed in conditions.items()
             for chunk in chunks
         ]
@@ -137,15 +148,19 @@ def _show(name: str, jobs: list[Future[list[Row]]], total: int) -> None:
             progress.advance(bar, len({row["seed"] for row in job.result()}))
 
 
-def _play_chunk(policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]) -> list[Row]:
+def play_chunk(policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]) -> list[Row]:
+    """A worker's job: the rows of some seeds in a changed cell, by an actor that was set up for the unchanged one."""
     env, actor = worker_env(changed_json), _actor(policy, cell_json)
     return [{"condition": condition, **row} for seed in seeds for row in play_parts(env, actor, seed)]
 
 
-@cache
 def worker_env(cell_json: str) -> PickPlaceEnv:
-    """This process's environment of a cell given as JSON, made once."""
-    return make_env(CellConfig.model_validate_json(cell_json))
+    """This process's environment of a cell given as JSON, kept until another cell is asked for."""
+    if cell_json not in _worker_envs:
+        while _worker_envs:
+            _worker_envs.popitem()[1].close()
+        _worker_envs[cell_json] = make_env(CellConfig.model_validate_json(cell_json))
+    return _worker_envs[cell_json]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,13 +19,17 @@ from robocell_agents.files import read_json
 from robocell_agents.policy_graph import policy_graph
 from robocell_agents.run_folder import cell_config, load_model, read_run, training_config
 from robocell_agents.seeds import episode_seeds
-from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, json_bytes, write_bundle
+from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM, write_bundle
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.golden import TOLERANCE, Golden
 from robocell_controller.observer import BOUNDS
 from robocell_controller.onnx_policy import OnnxPolicy
-from robocell_controller.policy_contract import own_contract
+from robocell_controller.policy_contract import own_contract, training_envelope
+from robocell_controller.trust.anchors import load_anchors
+from robocell_controller.trust.canonical import json_bytes
+from robocell_controller.trust.sbom import bill_of_materials
+from robocell_controller.trust.signing import DEVELOPMENT, load_signing_key
 from robocell_envs.cell_env import PickPlaceEnv
 
 SAMPLES = 1000  # observations of each kind that SB3 and ONNX Runtime must agree on
@@ -47,22 +52,26 @@ class Parity:
         return max(self.recorded, self.random)
 
 
-def export(run: Path, out: Path) -> Parity:
-    """Writes the bundle of a finished training to ``out``.
+def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) -> Parity:
+    """Writes the bundle of a finished training to ``out``; the same run and key give the same bytes.
 
     Args:
         run: run folder.
         out: the bundle; must not exist yet.
+        key_name: the key of this installation to sign with; the development key is made on first use.
+        epoch: see :class:`robocell_controller.manifest.Manifest`.
 
     Returns:
         How well SB3 and ONNX Runtime agree.
 
     Raises:
-        InputError: no finished training, a policy that can't be exported, ``out`` exists, or the graph's actions
-            differ by more than ``TOLERANCE``. Nothing is written then.
+        InputError: no such key, no finished training, a policy that can't be exported, ``out`` exists, or the graph's
+            actions differ by more than ``TOLERANCE``. Nothing is written then.
     """
     if out.exists():
         raise InputError(out, "exists already", "a new folder")
+    anchors = load_anchors()
+    key = load_signing_key(anchors.ring, key_name, anchors.today)
     about, cell, model = read_run(run), cell_config(run), load_model(run)
     graph = policy_graph(model)
     policy = OnnxPolicy(out / POLICY, graph)
@@ -71,16 +80,17 @@ def export(run: Path, out: Path) -> Parity:
     if not parity.greatest <= TOLERANCE:
         found = f"ONNX Runtime's actions differ from SB3's by {parity.greatest:.1e}"
         raise InputError(run, found, f"{TOLERANCE:.0e} at most")
-    manifest = _manifest(run, about, parity)
+    manifest = {**_manifest(run, about, parity), "epoch": epoch}
     evaluation = _evaluation(run, about)
     files = {
         POLICY: graph,
-        CONTRACT: json_bytes(own_contract(cell, _cell_name(run)).model_dump()),
+        CONTRACT: json_bytes(own_contract(cell, _cell_name(run), training_envelope(recorded)).model_dump()),
         GOLDEN: _golden(model, recorded, random).to_bytes(),
         EVALUATION: json_bytes(evaluation),
         CARD: card(manifest, evaluation).encode(),
+        SBOM: json_bytes(_bill(manifest, graph)),
     }
-    write_bundle(out, files, manifest)
+    write_bundle(out, files, manifest, key)
     return parity
 
 
@@ -135,6 +145,12 @@ def _manifest(run: Path, about: dict[str, Any], parity: Parity) -> dict[str, Any
         "created_by": {"robocell": own, "versions": provenance.versions(), "training": training},
         "parity": {"recorded": parity.recorded, "random": parity.random},
     }
+
+
+def _bill(manifest: dict[str, Any], graph: bytes) -> dict[str, Any]:
+    digest = {"alg": "SHA-256", "content": hashlib.sha256(graph).hexdigest()}
+    model = {"type": "machine-learning-model", "name": manifest["name"], "version": manifest["version"]}
+    return bill_of_materials({**model, "hashes": [digest]}, "robocell", frozenset({"train"}))
 
 
 def _evaluation(run: Path, about: dict[str, Any]) -> dict[str, Any]:

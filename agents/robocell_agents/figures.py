@@ -19,7 +19,7 @@ from robocell_controller.statistics import wilson
 INK, MUTED, LINE, BAND = "#1c2733", "#66748a", "#e3e8ef", "#f4f6f9"
 COLOURS = ("#1f5fae", "#e08a1e", "#8b98a9", "#2f8f7b")  # the policy, then what it is measured against
 _MARKERS = ("o", "D", "s", "^")
-_STYLE: Any = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "robocell",
     "font.size": 10,
@@ -64,7 +64,7 @@ def learning_curve(progress: Sequence[dict[str, Any]], target: tuple[float, floa
         progress: rows of a run's ``progress.jsonl``.
         target: success rate and median cycle time (s) of the program to beat.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.6, 4.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
         minutes = [row["wall_s"] / 60 for row in progress]
@@ -87,7 +87,7 @@ def learning_curve(progress: Sequence[dict[str, Any]], target: tuple[float, floa
 
 def success_by_condition(series: Sequence[Series], conditions: Sequence[str]) -> str:
     """Success of each policy under each condition, with Wilson 95 % intervals."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.6, 1.0 + 0.44 * len(conditions)), layout="constrained")
         axes = figure.subplots()
         for index in range(0, len(conditions), 2):
@@ -106,7 +106,7 @@ def success_by_condition(series: Sequence[Series], conditions: Sequence[str]) ->
 def cycle_times(series: Sequence[Series], condition: str) -> str:
     """Histogram of the cycle times of the successes under one condition; dashed: the medians."""
     shown = [(order, one) for order, one in enumerate(series) if one.times(condition)]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.6, 2.9), layout="constrained")
         axes = figure.subplots()
         every = [time for _, one in shown for time in one.times(condition)]

@@ -55,6 +55,15 @@ def json_with_rows(content: dict[str, Any], key: str) -> str:
     return text.replace(json.dumps(mark), f"[\n{rows}\n  ]") + "\n"
 
 
+def folded_json(content: Any, depth: int, indent: str = "") -> str:
+    """``content`` as JSON text: objects down to ``depth`` levels with one entry a line, what is deeper on one line."""
+    if depth == 0 or not isinstance(content, dict) or not content:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False)
+    inner = indent + "  "
+    lines = [f"{inner}{json.dumps(key)}: {folded_json(value, depth - 1, inner)}" for key, value in content.items()]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+
+
 def read_json(path: Path, what: str) -> dict[str, Any]:
     """The object in a JSON file; ``what`` says in errors which file was expected.
 

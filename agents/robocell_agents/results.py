@@ -1,4 +1,4 @@
-"""``robocell results``: the tables of the README, made from the JSON files in ``results/``, and generated pages."""
+"""``robocell results``: tables of the README, pages and plots, made from the JSON files in ``results/``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from robocell_agents.bench_physics import PHYSICS_COLUMNS, physics_rows
 from robocell_agents.compare import compare
 from robocell_agents.environment_docs import environments_page
 from robocell_agents.files import read_json, write_text
+from robocell_agents.study_report import STUDY, is_same, read_study, study_files
+from robocell_agents.study_tables import readme_tables
 from robocell_agents.tables import (
     COLUMNS,
     LIMIT_COLUMNS,
@@ -24,6 +26,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.statistics import wilson
 
 _BEGIN, _END = "<!-- results: {} -->", "<!-- end of results: {} -->"
+_ADAPTIVITY = "adaptivity"  # the study that the README tells of
 _NAMES = {
     "policy": "trained policy (the bundle)",
     "oracle": "`program:oracle`, sees the true state",
@@ -33,7 +36,11 @@ _NAMES = {
 
 
 def regenerate(folder: Path, check: bool) -> int:
-    """Writes the tables into the README beside ``folder``, and ``docs``; with ``check`` only says what is stale.
+    """Writes the tables into the README beside ``folder``, ``docs``, and the studies' pages and plots.
+
+    Args:
+        folder: of the result files.
+        check: only say what is stale.
 
     Returns:
         Exit code: 1 if ``check`` found something stale.
@@ -43,7 +50,9 @@ def regenerate(folder: Path, check: bool) -> int:
     """
     root = folder.parent
     texts = {root / "README.md": _readme(folder), root / "docs" / "environments.md": environments_page()}
-    stale = [path for path, text in texts.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for study in sorted(folder.glob(f"*/{STUDY}")):
+        texts |= study_files(study.parent)
+    stale = [path for path, text in texts.items() if not is_same(path, text)]
     if not check:
         for path in stale:
             write_text(path, texts[path])
@@ -64,7 +73,9 @@ def _readme(folder: Path) -> str:
 
 def tables(folder: Path) -> dict[str, str]:
     """All generated tables by the name of their place in the README, as Markdown."""
+    known = (folder / _ADAPTIVITY / STUDY).is_file()
     return {
+        **({_ADAPTIVITY: readme_tables(read_study(folder / _ADAPTIVITY))} if known else {}),
         "pick_place": _pick_place(folder / "pick_place"),
         "conditions": _conditions(folder / "pick_place"),
         "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),

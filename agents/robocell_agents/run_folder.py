@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from robocell_agents import pickles
 from robocell_agents.algorithms import algorithm_class
 from robocell_agents.files import read_json, write_text
 from robocell_agents.training_config import TrainingConfig
@@ -54,13 +55,18 @@ def cell_config(run: Path) -> CellConfig:
 
 
 def load_model(run: Path) -> BaseAlgorithm:
-    """The best policy of a finished training. Unpickles: load only your own runs."""
+    """The best policy of a finished training. Unpickles: only what was made here or is trusted.
+
+    Raises:
+        InputError: no finished training, or a pickle from elsewhere.
+    """
     read_run(run)
     return load_policy(training_config(run).algorithm, run / "policy.zip")
 
 
 def load_policy(algorithm: str, path: Path) -> BaseAlgorithm:
     """A saved model, to act and not to learn: without the replay buffer, which hindsight makes for an environment."""
+    pickles.check(path)
     acting = {"replay_buffer_class": None, "buffer_size": 1}
     return algorithm_class(algorithm).load(path, device="cpu", custom_objects=acting)
 

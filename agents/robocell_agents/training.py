@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from robocell_agents import checkpoint
+from robocell_agents import checkpoint, pickles
 from robocell_agents.algorithms import algorithm_class, build, make_vec_env
 from robocell_agents.averaging import averaged
 from robocell_agents.cloning import clone, plain_layers, set_actor_trainable
@@ -181,7 +181,7 @@ class Training:
     def _validate_present(self, model: BaseAlgorithm, stage: str, steps: int) -> None:
         score = self._score(model, episode_seeds("validation", self.config.evaluation.episodes))
         self._note(stage, steps, score)
-        self._finalists.enter(f"{stage}-{steps}", score, model.save)
+        self._finalists.enter(f"{stage}-{steps}", score, lambda path: _save(model, path))
 
     def _choose(self, progress: Progress) -> None:
         """The finalist that does best on fresh seeds becomes the run's policy."""
@@ -215,3 +215,8 @@ class Training:
     @property
     def _first_seed(self) -> int:
         return (self.seed * _SEEDS_PER_RUN) % RANGE
+
+
+def _save(model: BaseAlgorithm, path: Path) -> None:
+    model.save(path)
+    pickles.note(path)

@@ -17,9 +17,9 @@ from robocell_agents.actors import PREFIX
 from robocell_agents.evaluate import Row
 from robocell_agents.files import json_with_rows, write_text
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
-from robocell_agents.study import completed, finished, next_trial, open_study
 from robocell_agents.suites import Suite, load_suite
 from robocell_agents.tuning import COST, Ranges, Trials, program_config, search_ranges
+from robocell_agents.tuning_study import completed, finished, next_trial, open_study
 from robocell_agents.workers import worker_pool
 from robocell_controller.errors import InputError
 from robocell_controller.programs import load_program_config

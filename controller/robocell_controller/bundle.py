@@ -1,180 +1,184 @@
 """The bundle: a policy with all it needs to be run and checked. Loading trusts nothing.
 
-A folder with ``manifest.json`` (sha256 and size of every other file) · ``policy.onnx`` · ``contract.json``
-(what the numbers mean) · ``golden.npz`` (observations and their actions) · ``evaluation.json`` · ``card.md``.
+A folder with ``manifest.json`` (sha256 and size of every other file) · ``manifest.sig`` (who answers for it) ·
+``policy.onnx`` · ``contract.json`` (what the numbers mean) · ``golden.npz`` (observations and their actions) ·
+``evaluation.json`` · ``card.md`` · ``sbom.cdx.json`` (what it was made with).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from annotated_types import Ge, MinLen
-from pydantic import StringConstraints
+from typing import Any
 
 from robocell_controller.cell import CellConfig
-from robocell_controller.config import C, Config, parse
+from robocell_controller.config import parse
 from robocell_controller.errors import InputError
 from robocell_controller.golden import check_golden, parse_golden
-from robocell_controller.onnx_policy import OnnxPolicy
+from robocell_controller.latency import Latencies
+from robocell_controller.manifest import MANIFEST, SIGNATURE, Manifest, check_hashes, entry_of, read_manifest
+from robocell_controller.onnx_policy import INTERFACE, OnnxPolicy
 from robocell_controller.policy_contract import Contract, check_contract
+from robocell_controller.trust.anchors import Anchors, load_anchors
+from robocell_controller.trust.canonical import read_canonical, read_object
+from robocell_controller.trust.files import read_files
+from robocell_controller.trust.keys import KeyRing, TrustedKey
+from robocell_controller.trust.onnx_check import check_graph
+from robocell_controller.trust.refusals import Code, RefusedError
+from robocell_controller.trust.signing import SigningKey, verify
 
-MANIFEST, POLICY, CONTRACT, GOLDEN = "manifest.json", "policy.onnx", "contract.json", "golden.npz"
-EVALUATION, CARD = "evaluation.json", "card.md"
+POLICY, CONTRACT, GOLDEN = "policy.onnx", "contract.json", "golden.npz"
+EVALUATION, CARD, SBOM = "evaluation.json", "card.md", "sbom.cdx.json"
 MEGABYTE = 2**20
 SIZE_CAPS = {  # bytes
-    MANIFEST: MEGABYTE,
-    POLICY: 64 * MEGABYTE,
-    CONTRACT: MEGABYTE,
-    GOLDEN: 16 * MEGABYTE,
-    EVALUATION: 16 * MEGABYTE,
+    MANIFEST: MEGABYTE // 4,
+    SIGNATURE: MEGABYTE // 256,
+    POLICY: 17 * MEGABYTE,
+    CONTRACT: MEGABYTE // 4,
+    GOLDEN: 4 * MEGABYTE,
+    EVALUATION: 4 * MEGABYTE,
     CARD: MEGABYTE,
+    SBOM: MEGABYTE,
 }
-
-
-class FileEntry(Config):
-    """Size (bytes) and sha256 (hexadecimal) of one file."""
-
-    size: Annotated[int, Ge(0)]
-    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-
-
-class Manifest(Config):
-    """What the bundle is called, where it comes from, and what exactly is in it.
-
-    ``parity``: greatest difference between the learner's policy and the graph, by kind of observation.
-    ``sha256``: of the other fields, see :meth:`to_bytes`.
-    """
-
-    schema_version: Literal[1] = 1
-    name: Annotated[str, MinLen(1)]
-    version: str
-    created_by: dict[str, Any]
-    parity: dict[str, float]
-    files: dict[str, FileEntry]
-    sha256: str = ""
-
-    def to_bytes(self) -> bytes:
-        """The one form of this manifest that loading accepts, so that no byte of it can change unnoticed."""
-        content = self.model_dump(exclude={"sha256"})
-        return json_bytes({**content, "sha256": hashlib.sha256(json_bytes(content)).hexdigest()})
+LISTED = SIZE_CAPS.keys() - {MANIFEST, SIGNATURE}  # in the manifest
+LATENCY_SHARE = 0.5  # of a controller tick, that the policy may take at the median
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A checked bundle."""
+    """A checked bundle.
+
+    Attributes:
+        policy: ready to act.
+        contract: what its numbers mean.
+        manifest: what it is called and where it comes from.
+        key: who signed it.
+        files: their content as it was checked.
+        latencies: of the policy on this machine, in the replay of the golden pairs.
+        timings_ms: what each check took.
+    """
 
     policy: OnnxPolicy
     contract: Contract
     manifest: Manifest
+    key: TrustedKey
+    files: dict[str, bytes]
+    latencies: Latencies
+    timings_ms: dict[str, float]
 
 
-def load_bundle(folder: Path, cell: CellConfig | None = None) -> Bundle:
-    """Reads and checks a bundle, each file once: what is checked is what runs.
+def load_bundle(folder: Path, cell: CellConfig | None = None, anchors: Anchors | None = None) -> Bundle:
+    """Reads and checks a bundle, each file once: what is checked is what runs. ONNX Runtime sees it last.
 
     Args:
         folder: the bundle.
         cell: the cell it is to drive, if it is to drive one.
+        anchors: keys and epochs to trust; this installation's when left out.
 
     Raises:
-        InputError: names the file and what was expected of it.
+        RefusedError: names the file, what was expected of it, and the reason's code.
     """
-    content = _read(folder)
-    manifest = _parse_json(Manifest, folder / MANIFEST, content[MANIFEST])
-    if manifest.to_bytes() != content[MANIFEST]:
-        raise InputError(folder / MANIFEST, "changed since it was made", "the manifest as exported")
-    _check_hashes(folder, manifest, content)
-    contract = _parse_json(Contract, folder / CONTRACT, content[CONTRACT])
-    check_contract(folder / CONTRACT, contract, cell)
-    policy = OnnxPolicy(folder / POLICY, content[POLICY])
-    check_golden(folder / GOLDEN, parse_golden(folder / GOLDEN, content[GOLDEN]), policy)
-    return Bundle(policy, contract, manifest)
+    anchors, watch = anchors or load_anchors(), _Watch()
+    with watch("files"):
+        content = read_files(folder, SIZE_CAPS, {SIGNATURE: Code.SIG_MISSING})
+    with watch("signature"):
+        signed = content[MANIFEST]
+        key = verify(folder / SIGNATURE, content[SIGNATURE], signed, anchors.ring, anchors.today)
+        manifest = read_manifest(folder / MANIFEST, signed, set(LISTED))
+        anchors.check_epoch(folder / MANIFEST, manifest.name, manifest.epoch, key.kind)
+    with watch("hashes"):
+        check_hashes(folder, manifest, content)
+    with watch("json"):
+        contract = read_canonical(Contract, folder / CONTRACT, content[CONTRACT])
+        for name in (EVALUATION, SBOM):
+            read_object(folder / name, content[name])
+    with watch("graph"):
+        check_graph(folder / POLICY, content[POLICY], INTERFACE)
+    with watch("contract"):
+        check_contract(folder / CONTRACT, contract, cell)
+    with watch("session"):
+        policy = OnnxPolicy(folder / POLICY, content[POLICY])
+    with watch("golden"):
+        latencies = check_golden(folder / GOLDEN, parse_golden(folder / GOLDEN, content[GOLDEN]), policy)
+        _check_latency(folder / POLICY, latencies, contract)
+    return Bundle(policy, contract, manifest, key, content, latencies, watch.timings_ms)
 
 
-def write_bundle(folder: Path, files: dict[str, bytes], manifest: dict[str, Any]) -> None:
-    """Writes a bundle beside its place, loads it to check it, and renames it into place.
+def write_bundle(folder: Path, files: dict[str, bytes], manifest: dict[str, Any], key: SigningKey) -> None:
+    """Writes a signed bundle beside its place, loads it to check it, and renames it into place.
 
     Args:
         folder: the bundle; must not exist yet.
-        files: content of every file but the manifest, by name.
-        manifest: ``name``, ``version``, ``created_by`` and ``parity``.
+        files: content of every file but the manifest and its signature, by name.
+        manifest: ``name``, ``version``, ``epoch``, ``created_by`` and ``parity``.
+        key: signs it.
 
     Raises:
         InputError: ``folder`` exists, or the bundle would not load.
     """
     if folder.exists():
         raise InputError(folder, "exists already", "a new folder")
-    entries = {name: _entry(data).model_dump() for name, data in sorted(files.items())}
-    checked = parse(Manifest, {**manifest, "files": entries}, folder / MANIFEST)
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     try:
         beside.mkdir()
-        for name, data in {**files, MANIFEST: checked.to_bytes()}.items():
+        for name, data in signed_files(files, manifest, key).items():
             (beside / name).write_bytes(data)
-        load_bundle(beside)
+        load_bundle(beside, anchors=Anchors(KeyRing({key.public.id: key.public})))
         beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def json_bytes(content: dict[str, Any]) -> bytes:
-    """JSON as the bundle's files hold it."""
-    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def signed_files(files: dict[str, bytes], manifest: dict[str, Any], key: SigningKey) -> dict[str, bytes]:
+    """All files of a bundle: ``files``, the manifest that lists them, and its signature."""
+    entries = {name: entry_of(data).model_dump() for name, data in files.items()}
+    content = parse(Manifest, {**manifest, "files": entries}, MANIFEST).to_bytes()
+    return {**files, MANIFEST: content, SIGNATURE: key.sign(content)}
 
 
-def _read(folder: Path) -> dict[str, bytes]:
-    """All files of the bundle: exactly the expected ones, plain files, none too large."""
-    if not folder.is_dir():
-        raise InputError(folder, "no such folder", "a bundle made by robocell export")
-    found = {path.name for path in folder.iterdir()}
-    for name in sorted(SIZE_CAPS.keys() - found):
-        raise InputError(folder / name, "missing", "a bundle with " + ", ".join(SIZE_CAPS))
-    for name in sorted(found - SIZE_CAPS.keys()):
-        raise InputError(folder / name, "a stray file", "nothing in the bundle but " + ", ".join(SIZE_CAPS))
-    return {name: _read_file(folder / name, cap) for name, cap in SIZE_CAPS.items()}
+def resign(folder: Path, key: SigningKey) -> Manifest:
+    """Signs a bundle anew, after every check but that of its present signature, which may be missing.
 
-
-def _read_file(path: Path, cap: int) -> bytes:
-    if path.is_symlink() or not path.is_file():
-        raise InputError(path, "a link or folder", "a plain file")
+    Raises:
+        RefusedError: the bundle would not load.
+    """
+    caps = {name: cap for name, cap in SIZE_CAPS.items() if name != SIGNATURE or (folder / SIGNATURE).exists()}
+    content = read_files(folder, caps, {})
+    manifest = read_manifest(folder / MANIFEST, content[MANIFEST], set(LISTED))
+    files = {name: content[name] for name in sorted(LISTED)}
+    check_hashes(folder, manifest, files)
+    beside = folder.with_name(f".{folder.name}.signed")
+    shutil.rmtree(beside, ignore_errors=True)
     try:
-        with path.open("rb") as file:
-            content = file.read(cap + 1)
-    except OSError as error:
-        raise InputError(path, error.strerror or "unreadable", "a readable file") from error
-    if len(content) > cap:
-        raise InputError(path, f"more than {cap} bytes", f"at most {cap}")
-    return content
+        write_bundle(beside, files, manifest.model_dump(exclude={"files"}), key)
+        (beside / SIGNATURE).replace(folder / SIGNATURE)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return manifest
 
 
-def _parse_json(schema: type[C], path: Path, data: bytes) -> C:
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(path, f"not JSON ({error})", f"the {schema.__name__.lower()} as exported") from error
-    if not isinstance(content, dict):
-        raise InputError(path, type(content).__name__, "a JSON object")
-    return parse(schema, content, path)
+def _check_latency(path: Path, latencies: Latencies, contract: Contract) -> None:
+    """The median: a busy neighbour spoils a tail, and the loop counts that; a slow policy is slow always."""
+    median, limit = latencies.quantile(0.5) / 1e6, LATENCY_SHARE * contract.rates.tick * 1e3
+    if median > limit:
+        found = f"{median:.2f} ms for an action, at the median"
+        raise RefusedError(Code.TOO_SLOW, path, found, f"at most {limit:.2f} ms on this machine")
 
 
-def _check_hashes(folder: Path, manifest: Manifest, content: dict[str, bytes]) -> None:
-    listed, present = set(manifest.files), set(content) - {MANIFEST}
-    if listed != present:
-        names = ", ".join(sorted(listed ^ present))
-        raise InputError(folder / MANIFEST, f"files and folder differ in {names}", "an entry for each file")
-    for name, entry in manifest.files.items():
-        found = _entry(content[name])
-        if found.size != entry.size:
-            raise InputError(folder / name, f"{found.size} bytes", f"{entry.size}, as in {MANIFEST}")
-        if found.sha256 != entry.sha256:
-            raise InputError(folder / name, f"sha256 {found.sha256[:12]}…", f"{entry.sha256[:12]}…, as in {MANIFEST}")
+@dataclass(slots=True)
+class _Watch:
+    """Times the checks."""
 
+    timings_ms: dict[str, float] = field(default_factory=dict)
 
-def _entry(data: bytes) -> FileEntry:
-    return FileEntry(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.timings_ms[name] = round((time.perf_counter() - begin) * 1e3, 3)

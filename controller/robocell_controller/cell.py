@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from robocell_controller.config import Config, load
+from robocell_controller.guard_config import GuardConfig
 from robocell_controller.motion import MotionConfig, RatesConfig
 from robocell_controller.path import ControlPath
 from robocell_controller.robot import Positive, RobotConfig
@@ -14,8 +15,8 @@ from robocell_controller.stations import BeltConfig
 class CellConfig(Config):
     """One file of ``configs/cells/``.
 
-    ``plant`` names an entry of the group ``robocell.plants``; ``simulation`` is that plant's own section and is
-    checked by it.
+    ``guard`` names a file of ``configs/guards/``; there is always one. ``plant`` names an entry of the group
+    ``robocell.plants``; ``simulation`` is that plant's own section and is checked by it.
     """
 
     robot: str
@@ -23,6 +24,7 @@ class CellConfig(Config):
     motion: MotionConfig
     belt: BeltConfig | None = None
     cycle_time_limit_s: Positive
+    guard: str = "table_top"
     plant: str
     simulation: dict[str, Any]
 
@@ -34,6 +36,10 @@ class CellConfig(Config):
     def load_robot(self) -> RobotConfig:
         """The robot this cell names."""
         return load(RobotConfig, "robots", self.robot)
+
+    def load_guard(self) -> GuardConfig:
+        """The bounds that the guard holds in this cell."""
+        return load(GuardConfig, "guards", self.guard)
 
     def control_path(self) -> ControlPath:
         """A fresh path from sensors to drives."""

@@ -1,4 +1,4 @@
-"""The command ``robocell``: ``run`` lives here, the commands of training come through an entry point.
+"""The command ``robocell``: ``run``, ``replay`` and ``doctor`` live here, the others come through an entry point.
 
 Bad input is one line on stderr and exit code 2; what the commands need is imported when they are called.
 """
@@ -13,13 +13,20 @@ from typing import Annotated
 import typer
 
 from robocell_controller.errors import InputError
+from robocell_controller.rollout import commands as rollout_commands
+from robocell_controller.trust import commands as trust_commands
+from robocell_controller.trust.unpickling import forbid_unpickling
 
 COMMANDS = "robocell.commands"  # entry points: functions that add commands to the app
 _INTERRUPTED = 130  # 128 + SIGINT
+# Training's commands do unpickle, as SB3 does.
+_NO_UNPICKLING = ("run", "replay", "doctor", "verify", "sign", "keys", "policy")
 
 
 def main() -> None:
     """Runs the command line and exits."""
+    if sys.argv[1:2] and sys.argv[1] in _NO_UNPICKLING:
+        forbid_unpickling()
     sys.exit(execute(sys.argv[1:]))
 
 
@@ -44,7 +51,10 @@ def build_app() -> typer.Typer:
     """The command line with the commands of all installed components."""
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
     app.callback(invoke_without_command=True)(_robocell)
-    app.command()(run)
+    for command in (run, replay, doctor):
+        app.command()(command)
+    trust_commands.register(app)
+    rollout_commands.register(app)
     for entry in entry_points(group=COMMANDS):
         try:
             entry.load()(app)
@@ -65,19 +75,59 @@ def _robocell(
 
 
 def run(
-    bundle: Annotated[str, typer.Argument(help="Folder made by robocell export, or program:guided.")],
+    bundle: Annotated[str, typer.Argument(help="Folder made by robocell export, store:NAME, or program:guided.")],
     cell: Annotated[str, typer.Option(help="Name or file of the cell.")] = "pick_place",
     parts: Annotated[int, typer.Option(min=1, help="Parts to pick and place.")] = 20,
     realtime: Annotated[bool, typer.Option("--realtime", help="Keep to the clock.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of a simulated plant.")] = 0,
     log: Annotated[Path | None, typer.Option(help="New file for the log of every tick.")] = None,
+    shadow: Annotated[str | None, typer.Option(help="Bundle that sees the same and is only listened to.")] = None,
+    canary: Annotated[
+        str | None, typer.Option(help="Bundle that takes turns with store:NAME until a test promotes or rejects it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON, no progress bar.")] = False,
 ) -> None:
     """Check a bundle, then drive the cell's plant with it, part after part."""
-    from robocell_controller.operate import Order, operate
+    from robocell_controller.operate import operate
+    from robocell_controller.order import Order
 
-    order = Order(bundle, cell, parts, realtime, seed, log)
+    order = Order(bundle, cell, parts, realtime, seed, log, shadow, canary)
     raise typer.Exit(operate(order, as_json))
+
+
+def replay(
+    log: Annotated[Path, typer.Argument(help="Log of robocell run.")],
+    bundle: Annotated[
+        str | None, typer.Option(help="The bundle or program that ran: its actions are computed again too.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> None:
+    """Compute a run again from its log: are the commands the same, bit for bit?"""
+    from contextlib import closing
+
+    from robocell_controller.replay import logged_cell
+    from robocell_controller.replay import replay as compute
+    from robocell_controller.rollout.deployment import deploy
+
+    if bundle is None:
+        found = compute(log)
+    else:
+        with closing(deploy(bundle, logged_cell(log))) as acting:
+            found = compute(log, acting.act)
+    typer.echo(found.as_json() if as_json else found.in_words())
+    raise typer.Exit(int(not found.exact))
+
+
+def doctor(
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to probe the wakes.")] = 3.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> None:
+    """Say what this machine can guarantee a control loop; exit code 1 if a loop should not run on it."""
+    from robocell_controller.doctor import examine, show
+
+    findings = examine(seconds)
+    show(findings, as_json)
+    raise typer.Exit(int(not findings["fit"]))
 
 
 def _refuse(message: str) -> int:

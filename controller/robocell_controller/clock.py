@@ -53,13 +53,15 @@ class DeadlineClock:
         period: int,
         time_source: Callable[[], int] = time.monotonic_ns,
         sleep_until: Callable[[int], None] | None = None,
+        start: int | None = None,
     ) -> None:
-        """Starts with the first tick due at once.
+        """Takes the period and what tells and passes the time.
 
         Args:
             period: ns, above 0.
             time_source: gives the time in ns.
             sleep_until: sleeps until that source shows the given time; the system's own when left out.
+            start: when the first tick is due, ns; at once when left out.
         """
         if period <= 0:
             raise ValueError(f"period of {period} ns; expected a positive one")
@@ -67,7 +69,7 @@ class DeadlineClock:
         self.now = time_source
         self._period = period
         self._sleep_until = sleep_until or system_sleep()
-        self._deadline: int | None = None
+        self._deadline = start
 
     def wait(self) -> int:
         """Sleeps until the next deadline; how late the tick starts, ns."""

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from robocell_controller.errors import InputError
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same language; written in C it takes a tenth of the time
+
 
 class Config(BaseModel):
     """Base of every schema: immutable, no unknown keys, no silent conversion of strings to numbers."""
@@ -49,7 +51,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: unreadable, not YAML, or not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, str(error), "a readable text file") from error
     except yaml.YAMLError as error:

@@ -57,6 +57,7 @@ class CellState:
         belt_travel: way the infeed belt has gone since the plant was started, m, from its encoder; 0 without a belt.
         cycle: number of the current part, counted from 0; changes when a new part is presented.
         obstacle_height: up to where other parts and walls stand in the cell, m, told by the recipe; 0 without any.
+        held: what the drives hold by themselves, for want of a command in the last tick; None if they followed one.
     """
 
     time: float
@@ -74,6 +75,7 @@ class CellState:
     belt_travel: float = 0.0
     cycle: int = 0
     obstacle_height: float = 0.0
+    held: Setpoint | None = None
 
 
 @record(frozen=True, slots=True)
@@ -123,17 +125,25 @@ class Policy(Protocol):
         """Action, shape [5], in [-1, 1], for one observation of the contract's shape."""
 
 
+class PlantError(Exception):
+    """The plant no longer answers, or its drives have stopped by themselves; the message says which and why."""
+
+
 class Plant(Protocol):
     """What the controller drives, simulated or real: the arm's drives, the sensors and the stations."""
 
     def read(self) -> CellState:
-        """The latest sensor values."""
+        """The latest sensor values.
+
+        Raises:
+            PlantError: there will be none.
+        """
 
     def write(self, command: JointCommand) -> None:
         """Hands the drives their setpoint for one controller tick; a simulated plant lets that tick pass."""
 
     def present(self) -> None:
-        """Asks the stations for the next part and an empty slot."""
+        """Asks the stations for the next part and an empty slot; the state's ``cycle`` tells when they are there."""
 
     def outcome(self) -> str | None:
         """The stations' word on the current part: ``"placed"``, a failure class, or None while it is open."""

@@ -17,8 +17,8 @@ class InputError(Exception):
             expected: what would have been right.
         """
         super().__init__(" ".join(f"{place}: {found}; expected {expected}".split()))
-        self._arguments = (place, found, expected)
+        self.arguments = (place, found, expected)
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str | Path, str, str]]:
         """Lets a worker process hand the error to its parent."""
-        return type(self), self._arguments
+        return type(self), self.arguments

@@ -30,31 +30,31 @@ class TcpPose:
 
 
 class Kinematics:
-    """Kinematics of one arm. Not thread-safe: it reuses Pinocchio's workspace."""
+    """Kinematics of one arm; ``model`` is Pinocchio's. Not thread-safe: it reuses Pinocchio's workspace."""
 
     def __init__(self, robot: RobotConfig) -> None:
         """Builds the kinematic chain from the robot's joint placements."""
-        self._model = pin.Model()
+        self.model = pin.Model()
         joint = 0
-        for index, placement in enumerate(robot.joint_placements_rpy_xyz):
-            joint = self._model.addJoint(joint, pin.JointModelRZ(), _se3(placement), f"joint{index + 1}")
+        for index, values in enumerate(robot.joint_placements_rpy_xyz):
+            joint = self.model.addJoint(joint, pin.JointModelRZ(), placement(values), f"joint{index + 1}")
             body = inertia(robot.link_inertials[f"panda_link{index + 1}"])
-            self._model.appendBodyToJoint(joint, body, pin.SE3.Identity())
-        self._model.appendBodyToJoint(joint, _hand(robot), _se3(robot.hand_placement_rpy_xyz))
-        frame = pin.Frame("tcp", joint, _se3(robot.tcp_placement_rpy_xyz), pin.FrameType.OP_FRAME)
-        self._tcp = self._model.addFrame(frame)
-        self._data = self._model.createData()
+            self.model.appendBodyToJoint(joint, body, pin.SE3.Identity())
+        self.model.appendBodyToJoint(joint, _hand(robot), placement(robot.hand_placement_rpy_xyz))
+        frame = pin.Frame("tcp", joint, placement(robot.tcp_placement_rpy_xyz), pin.FrameType.OP_FRAME)
+        self._tcp = self.model.addFrame(frame)
+        self._data = self.model.createData()
         self._rest = np.array(robot.rest_posture_rad)
         self._square = eigenpy.LDLT(6)
 
     def pose(self, q: Array) -> TcpPose:
         """TCP pose at joint positions ``q`` [7] rad."""
-        pin.forwardKinematics(self._model, self._data, q)
+        pin.forwardKinematics(self.model, self._data, q)
         return self._read_pose()
 
     def pose_and_jacobian(self, q: Array) -> tuple[TcpPose, Array]:
         """TCP pose and Jacobian [6, 7]: base-aligned linear (m/s), then angular (rad/s) velocity per rad/s."""
-        jacobian = pin.computeFrameJacobian(self._model, self._data, q, self._tcp, pin.LOCAL_WORLD_ALIGNED)
+        jacobian = pin.computeFrameJacobian(self.model, self._data, q, self._tcp, pin.LOCAL_WORLD_ALIGNED)
         return self._read_pose(), jacobian
 
     def solve(self, jacobian: Array, twist: Array, preferred: Array) -> Array:
@@ -74,9 +74,14 @@ class Kinematics:
             ddq: joint accelerations, [7] rad/s².
             tau: joint torques, [7] N·m.
         """
-        beyond = tau - pin.rnea(self._model, self._data, q, dq, ddq)
+        beyond = self.torque_beyond_own(q, dq, ddq, tau)
         self._factorise(jacobian)
         return float(self._square.solve(jacobian.dot(beyond))[2])
+
+    def torque_beyond_own(self, q: Array, dq: Array, ddq: Array, tau: Array) -> Array:
+        """What the joint torques ``tau`` bear beyond the arm's own weight and inertia, [7] N·m."""
+        beyond: Array = tau - pin.rnea(self.model, self._data, q, dq, ddq)
+        return beyond
 
     def inverse(self, position: Array, yaw: float) -> Array:
         """Joint positions [7] that put the TCP at ``position`` [3] m, pointing down, at ``yaw`` rad.
@@ -102,11 +107,12 @@ class Kinematics:
         self._square.compute(square)
 
     def _read_pose(self) -> TcpPose:
-        placement = pin.updateFramePlacement(self._model, self._data, self._tcp)
-        return TcpPose(placement.translation.copy(), placement.rotation.copy())
+        tcp = pin.updateFramePlacement(self.model, self._data, self._tcp)
+        return TcpPose(tcp.translation.copy(), tcp.rotation.copy())
 
 
-def _se3(rpy_xyz: list[float]) -> pin.SE3:
+def placement(rpy_xyz: list[float]) -> pin.SE3:
+    """Placement from roll, pitch, yaw (rad) and x, y, z (m)."""
     return pin.SE3(pin.rpy.rpyToMatrix(*rpy_xyz[:3]), np.array(rpy_xyz[3:]))
 
 

@@ -5,43 +5,34 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from robocell_controller.bundle import load_bundle
 from robocell_controller.cell import CellConfig
-from robocell_controller.clock import Clock, DeadlineClock, FreeRunningClock
+from robocell_controller.clock import FreeRunningClock
 from robocell_controller.config import load
-from robocell_controller.contract import Plant
 from robocell_controller.errors import InputError
-from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.loop import ControlLoop
+from robocell_controller.order import Order
+from robocell_controller.plants import make_plant
+from robocell_controller.processes import ProcessDied
 from robocell_controller.progress import progress_bar
-from robocell_controller.run_log import RunLog
+from robocell_controller.rollout.ordered import deployment
+from robocell_controller.rollout.table import rollout_rows
+from robocell_controller.run_log import LogFile, Recorder
+from robocell_controller.session import Session
+from robocell_controller.shared_memory import Word
 from robocell_controller.signals import stop_signals
-from robocell_controller.summary import RunSummary
+from robocell_controller.summary import Cycle, RunSummary
 
-PLANTS = "robocell.plants"  # entry points: functions of a cell config and a seed that return a plant
-_PROGRAM = "program:"
+_RATES = 50, 500  # Hz of a controller that keeps to the clock
 _FAULT = 1  # exit code of a run that the loop itself stopped
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be run; the fields are the options of ``robocell run``."""
-
-    bundle: str
-    cell: str
-    parts: int
-    realtime: bool
-    seed: int
-    log: Path | None
 
 
 def operate(order: Order, as_json: bool) -> int:
@@ -51,7 +42,11 @@ def operate(order: Order, as_json: bool) -> int:
         InputError: bad bundle, cell, plant or log.
     """
     interrupts: list[int] = []
-    summary = run_order(order, interrupts, show=not as_json)
+    try:
+        summary = run_order(order, interrupts, show=not as_json)
+    except ProcessDied as error:
+        print(f"robocell: stopped: {error}", file=sys.stderr)
+        return _FAULT
     if as_json:
         print(json.dumps(summary.as_json(), indent=2))
     else:
@@ -66,56 +61,69 @@ def run_order(order: Order, interrupts: list[int], show: bool) -> RunSummary:
 
     Raises:
         InputError: bad bundle, cell, plant or log.
+        ProcessDied: in real time, the loop's process has been killed.
     """
     cell = load(CellConfig, "cells", order.cell)
-    actor = load_actor(order.bundle, cell)
+    run = _run_in_real_time if order.realtime else _run_in_lock_step
+    return run(order, cell, interrupts, _bar(order, show))
+
+
+def _run_in_lock_step(
+    order: Order, cell: CellConfig, interrupts: list[int], bar: AbstractContextManager[Callable[[int], None]]
+) -> RunSummary:
+    """Plant and log in this process, as fast as they go: the same order gives the same run."""
+    acting = deployment(order, cell)
     with ExitStack() as stack:
-        plant = make_plant(cell, order)
+        stack.callback(acting.close)
+        plant = make_plant(cell, order.cell, order.seed)
         stack.callback(plant.close)
-        log = stack.enter_context(RunLog(order.log, _about(order, cell))) if order.log else None
-        progress = stack.enter_context(progress_bar(Console(stderr=True, quiet=not show)))
-        task = progress.add_task(f"parts, {Path(order.bundle).name}", total=order.parts)
-        loop = ControlLoop(cell, plant, actor, _clock(cell, order), log, lambda _: progress.advance(task))
+        recorder = None
+        if order.log:
+            recorder = Recorder(stack.enter_context(LogFile(order.log, _about(order, cell))).append)
+        show, done = stack.enter_context(bar), count(1)
+
+        def cycle_ended(cycle: Cycle) -> None:
+            show(next(done))
+            acting.cycle_ended(cycle)
+
+        loop = ControlLoop(cell, plant, acting.act, FreeRunningClock(), recorder, cycle_ended)
 
         def stop(number: int) -> None:
             interrupts.append(number)
             loop.request_stop(signal.Signals(number).name)
 
         stack.enter_context(stop_signals(stop))
-        return loop.run(order.parts)
+        summary = loop.run(order.parts)
+        return replace(summary, **acting.report(fault=bool(summary.stopped) and not interrupts))
 
 
-def load_actor(reference: str, cell: CellConfig) -> Actor:
-    """The policy of a bundle folder, or ``program:guided``.
+def _run_in_real_time(
+    order: Order, cell: CellConfig, interrupts: list[int], bar: AbstractContextManager[Callable[[int], None]]
+) -> RunSummary:
+    """Plant, guardian, loop and logger each in a process of its own."""
+    hz = cell.rates.controller_hz
+    if not _RATES[0] <= hz <= _RATES[1]:
+        raise InputError(f"{order.cell}: rates.controller_hz", str(hz), f"{_RATES[0]} to {_RATES[1]} in real time")
+    with Session(cell, order) as session:
+        timing = session.prepare(record=order.log is not None)
 
-    Raises:
-        InputError: no such program, or a bundle that does not pass its checks.
-    """
-    if not reference.startswith(_PROGRAM):
-        return policy_actor(load_bundle(Path(reference), cell).policy)
-    if reference != f"{_PROGRAM}guided":  # the others need what only a simulation or a teacher knows
-        raise InputError(reference, "not a program of the controller", f"{_PROGRAM}guided or a bundle folder")
-    config = load_program_config("guided")
-    return program_actor(PickPlaceProgram(config, cell.motion, cell.rates, cell.load_robot().gripper))
+        def stop(number: int) -> None:
+            interrupts.append(number)
+            session.stop(number)
+
+        session.go(order.log, {**_about(order, cell), **timing})
+        with stop_signals(stop), bar as show:
+            summary = session.watch(show)
+        counts = {"plant_missed": session.layout.words[Word.PLANT_MISSED], "log_dropped": session.layout.frames.dropped}
+    return RunSummary(**{**summary, "timing": {**timing, **counts, **summary["timing"]}})
 
 
-def make_plant(cell: CellConfig, order: Order) -> Plant:
-    """The plant that the cell names.
-
-    Raises:
-        InputError: no installed package offers it, or what it needs is not installed.
-    """
-    found = {entry.name: entry for entry in entry_points(group=PLANTS)}
-    place = f"{order.cell}: plant"
-    if cell.plant not in found:
-        raise InputError(place, repr(cell.plant), f"one of {', '.join(sorted(found)) or 'none installed'}")
-    try:
-        factory = found[cell.plant].load()
-    except ModuleNotFoundError as error:
-        found_text = f"{cell.plant!r} needs {error.name}, which is not installed"
-        raise InputError(place, found_text, "what pip install 'robocell[train]' brings") from error
-    plant: Plant = factory(cell, order.seed)
-    return plant
+@contextmanager
+def _bar(order: Order, show: bool) -> Iterator[Callable[[int], None]]:
+    """The progress bar, as a function of the parts that are done."""
+    with progress_bar(Console(stderr=True, quiet=not show)) as progress:
+        task = progress.add_task(f"parts, {Path(order.bundle).name}", total=order.parts)
+        yield lambda parts: progress.update(task, completed=parts)
 
 
 def summary_table(summary: RunSummary) -> Table:
@@ -127,6 +135,7 @@ def summary_table(summary: RunSummary) -> Table:
 
 
 def _rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
+    yield from rollout_rows(summary)
     yield "parts placed", f"{summary.placed} of {summary.parts}"
     if success := summary.success:
         interval = f"{100 * success['low']:.1f} to {100 * success['high']:.1f} %"
@@ -141,6 +150,11 @@ def _rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
         numbers = " / ".join(f"{value:.0f}" for value in values.values())
         yield f"{name} latency, p50 / p99 / p99.9 / max", f"{numbers} µs"
     yield "safety interventions", _counts(summary.interventions)
+    if timing := summary.timing:
+        yield "guarantee", timing["guarantee"]
+        yield "granted", ", ".join(f"{name}: {_granted(rights)}" for name, rights in timing["granted"].items())
+        yield "ticks without a command in time", str(summary.gaps)
+        yield "plant overruns / log frames dropped", f"{timing['plant_missed']} / {timing['log_dropped']}"
     if summary.stopped:
         yield "stopped", summary.stopped
 
@@ -149,8 +163,12 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
 
 
-def _clock(cell: CellConfig, order: Order) -> Clock:
-    return DeadlineClock(round(1e9 / cell.rates.controller_hz)) if order.realtime else FreeRunningClock()
+def _granted(rights: dict[str, int]) -> str:
+    parts = [
+        f"FIFO {rights['fifo']}" if rights["fifo"] else "",
+        f"core {rights['core']}" if rights["core"] >= 0 else "",
+    ]
+    return " ".join([*filter(None, parts), "memory locked" if rights["locked"] else ""]).strip() or "nothing"
 
 
 def _about(order: Order, cell: CellConfig) -> dict[str, object]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from robocell_controller.contract import ACTION_SIZE, Array, CellState, Segment, Setpoint
+from robocell_controller.contract import ACTION_SIZE, Array, CellState, Setpoint
 from robocell_controller.estimator import Estimator, View
 from robocell_controller.motion import Motion, MotionConfig, RatesConfig, gripper_action
 from robocell_controller.observer import Observer
@@ -55,17 +55,20 @@ class ControlPath:
 
     def command(self, action: npt.NDArray[np.floating]) -> Verdict:
         """Certified segment for one action; anything but five finite numbers counts as *stop*, gripper unchanged."""
+        return self._adopt(self.preview(action))
+
+    def preview(self, action: npt.NDArray[np.floating]) -> Verdict:
+        """What :meth:`command` would answer now; nothing changes."""
         wanted = _sane(action)
         planned = self._motion.plan(self.setpoint, self._stop() if wanted is None else wanted)
-        verdict = self._certified(planned)
+        verdict = self._kernel.certify(self.setpoint, planned)
         return replace(verdict, reason=verdict.reason or "action not finite") if wanted is None else verdict
 
     def home(self, goal: Array) -> Verdict:
         """Certified segment of the way to a posture ``goal`` [7] rad, fingers opening; no policy is asked."""
-        return self._certified(self._motion.plan_home(self.setpoint, goal))
+        return self._adopt(self._kernel.certify(self.setpoint, self._motion.plan_home(self.setpoint, goal)))
 
-    def _certified(self, planned: Segment) -> Verdict:
-        verdict = self._kernel.certify(self.setpoint, planned)
+    def _adopt(self, verdict: Verdict) -> Verdict:
         self.setpoint = verdict.setpoint
         self.gripper_command = verdict.segment.gripper
         return verdict

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt, Len
+from annotated_types import Gt, Interval, Len
 
 from robocell_controller.config import Config
 from robocell_controller.contract import JOINTS, Array
@@ -29,6 +29,21 @@ class GripperConfig(Config):
     finger_mass_kg: Positive
     pad_size_m: Annotated[list[float], Len(3, 3)]
     pad_friction: Positive
+
+
+class CapsuleConfig(Config):
+    """A capsule around a link: ends in the frame of the joint that moves it (0: the base), m."""
+
+    joint: Annotated[int, Interval(ge=0, le=JOINTS)]
+    ends_m: Annotated[list[Annotated[list[float], Len(3, 3)]], Len(2, 2)]
+    radius_m: Positive
+
+
+class BoxConfig(Config):
+    """A box fixed to the hand, in the hand's frame, m."""
+
+    size_m: Annotated[list[Positive], Len(3, 3)]
+    centre_m: Annotated[list[float], Len(3, 3)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +70,14 @@ class RobotConfig(Config):
     joint_jerk_rad_s3: PositivePerJoint
     joint_torque_n_m: PositivePerJoint
     joint_stiffness_n_m_rad: PositivePerJoint
+    tcp_speed_m_s: Positive
     joint_placements_rpy_xyz: Annotated[list[Placement], Len(JOINTS, JOINTS)]
     hand_placement_rpy_xyz: Placement
     tcp_placement_rpy_xyz: Placement
     rest_posture_rad: PerJoint
     link_inertials: dict[str, Inertial]
+    link_capsules: list[CapsuleConfig]
+    hand_boxes: list[BoxConfig]
     gripper: GripperConfig
 
     @cached_property

@@ -1,7 +1,8 @@
-"""The run log: every tick, append-only, in a format that a crash cannot corrupt.
+"""The run log: every tick and every event, append-only, in a format that a crash cannot corrupt.
 
-One header line of JSON, then records of one size, each closed by its CRC-32. What was being written when the
-process died is a torn tail, which the reader leaves out; everything before it is whole.
+One header line of JSON, then frames: mark, kind, length and running number, content, CRC-32. A tick's content is of one
+size (``RECORD``) and holds all that the controller knew and did, so that a run can be computed again; an event's is
+JSON. What was being written when a process died is a torn tail, which the reader leaves out; all before it is whole.
 """
 
 from __future__ import annotations
@@ -13,50 +14,78 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from robocell_controller.contract import ACTION_SIZE, JOINTS, CellState, JointCommand
 from robocell_controller.errors import InputError
+from robocell_controller.messages import STATE_FIELDS, pack_command, pack_state
 
-FORMAT = "robocell-run-log-1"
+FORMAT = "robocell-run-log-2"
 RECORD = np.dtype(
     [
         ("tick", "<i8"),  # counted over the run
         ("time_ns", "<i8"),  # of the clock, when the tick began
         ("late_ns", "<i8"),  # behind its deadline
-        ("cycle", "<i4"),
-        ("reason", "<u4"),  # index into REASONS: why the command is not what was asked for
+        ("took_ns", "<i8"),  # from its begin until the command was sent
+        ("reason", "S32"),  # why the command is not what was asked for
+        *((name, "<f8", (count,)) if count > 1 else (name, "<f8") for name, count in STATE_FIELDS),
         ("q_setpoint", "<f8", (JOINTS,)),  # rad, sent to the drives in this tick
         ("dq_setpoint", "<f8", (JOINTS,)),  # rad/s
-        ("q_measured", "<f8", (JOINTS,)),  # rad, before the tick
         ("gripper_command", "<f8"),
-        ("gripper_width", "<f8"),  # m
-        ("action", "<f4", (ACTION_SIZE,)),  # of the policy; NaN in ticks that go on with the last one
-        ("crc", "<u4"),
+        (
+            "decided",
+            "<i8",
+        ),  # numbers of the action decided on in this tick: 5, 0 for one of a wrong shape; -1: none was
+        ("action", "<f8", (ACTION_SIZE,)),
     ]
 )
-# A reason keeps its number for good: new ones are added at the end.
-REASONS = (
-    "",
-    "not finite",
-    "joint velocity",
-    "joint acceleration",
-    "joint jerk",
-    "joint position",
-    "stopping",
-    "clearing",
-)
-_PACKER = struct.Struct(f"<3qiI{3 * JOINTS + 2}d{ACTION_SIZE}f")
-_CRC = struct.Struct("<I")
+FRAME = struct.Struct("<2sHIQ")  # mark, kind, length of the content, running number
+MARK = b"\xc5T"
+TICK, EVENT = 1, 2
+CRC = struct.Struct("<I")
+LARGEST = 2048  # bytes of a frame
+_TIMES, _ACTION = struct.Struct("<4q32s"), struct.Struct(f"<q{ACTION_SIZE}d")
 _NO_ACTION = [float("nan")] * ACTION_SIZE
-_FLUSH_AFTER = 1_000_000_000  # ns
+_NONE = _ACTION.pack(-1, *_NO_ACTION)
+_FLUSH_AFTER = 200_000_000  # ns
 
 
-class RunLog:
-    """Writes a run log; at most a second of ticks is lost when the process dies."""
+class Recorder:
+    """Makes frames of ticks and events and hands them on; the one place where either is recorded."""
+
+    def __init__(self, put: Callable[[bytes], object]) -> None:
+        """``put`` takes a frame: to a file, or to another process."""
+        self._put = put
+        self._number = 0
+
+    def tick(
+        self,
+        tick: int,
+        times: tuple[int, int, int],
+        state: CellState,
+        command: JointCommand,
+        reason: str = "",
+        action: npt.NDArray[np.floating] | None = None,
+    ) -> None:
+        """Records one tick, see ``RECORD``; ``times`` are its begin, lateness and duration, ns."""
+        begin = _TIMES.pack(tick, *times, reason.encode())
+        self._frame(TICK, begin + pack_state(state) + pack_command(command) + _packed_action(action))
+
+    def event(self, name: str, tick: int, **facts: object) -> None:
+        """Records what happened before the tick of that number was sent; ``facts`` are JSON."""
+        self._frame(EVENT, json.dumps({"event": name, "tick": tick, **facts}).encode())
+
+    def _frame(self, kind: int, content: bytes) -> None:
+        self._number += 1
+        body = FRAME.pack(MARK, kind, len(content), self._number) + content
+        self._put(body + CRC.pack(zlib.crc32(body)))
+
+
+class LogFile:
+    """The file of a run log; what was appended longer than 0.2 s ago survives this process."""
 
     def __init__(self, path: Path, about: dict[str, Any], time_source: Callable[[], int] = time.monotonic_ns) -> None:
         """Opens a new file and writes its header.
@@ -69,52 +98,28 @@ class RunLog:
         Raises:
             InputError: the file exists or can't be made.
         """
-        header = {"format": FORMAT, "record": RECORD.descr, "reasons": REASONS, "about": about}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("xb")
-        except FileExistsError as error:
-            raise InputError(path, "exists already", "a new file: a log is never overwritten") from error
-        except OSError as error:
-            raise InputError(path, error.strerror or str(error), "a place to write the log to") from error
-        self._file.write(json.dumps(header).encode() + b"\n")
+        self._file = _new_file(path)
+        self._file.write(json.dumps({"format": FORMAT, "record": RECORD.descr, "about": about}).encode() + b"\n")
         self._file.flush()
         self._time = time_source
         self._flushed = time_source()
 
-    def append(
-        self,
-        tick: int,
-        times: tuple[int, int],
-        state: CellState,
-        command: JointCommand,
-        reason: str = "",
-        action: npt.NDArray[np.floating] | None = None,
-    ) -> None:
-        """Adds the record of one tick, see ``RECORD``; ``times`` are its begin and its lateness, ns."""
-        content = _PACKER.pack(
-            tick,
-            *times,
-            state.cycle,
-            REASONS.index(reason),
-            *command.q.tolist(),
-            *command.dq.tolist(),
-            *state.q.tolist(),
-            command.gripper,
-            state.gripper_width,
-            *_logged(action),
-        )
-        self._file.write(content + _CRC.pack(zlib.crc32(content)))
-        wall = self._time()
-        if wall - self._flushed >= _FLUSH_AFTER:
-            self._file.flush()
-            self._flushed = wall
+    def append(self, frame: bytes) -> None:
+        """Adds a frame of a :class:`Recorder`."""
+        self._file.write(frame)
+        if self._time() - self._flushed > _FLUSH_AFTER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hands all that was appended to the system."""
+        self._file.flush()
+        self._flushed = self._time()
 
     def close(self) -> None:
-        """Hands the last records to the system."""
+        """Writes what is still in memory and closes the file."""
         self._file.close()
 
-    def __enter__(self) -> RunLog:
+    def __enter__(self) -> LogFile:
         return self
 
     def __exit__(
@@ -126,46 +131,24 @@ class RunLog:
         self.close()
 
 
-def read_log(path: Path) -> npt.NDArray[Any]:
-    """All whole records of a run log, as an array of ``RECORD``.
-
-    Raises:
-        InputError: not a run log, or damaged elsewhere than at its tail.
-    """
-    header, _, body = _content(path).partition(b"\n")
-    _check_header(path, header)
-    size = RECORD.itemsize
-    whole = np.frombuffer(body[: len(body) // size * size], dtype=RECORD)
-    valid = np.array(
-        [zlib.crc32(body[start : start + size - 4]) for start in range(0, whole.nbytes, size)],
-        dtype=np.uint32,
-    )
-    torn = np.flatnonzero(valid != whole["crc"])
-    end = int(torn[0]) if len(torn) else len(whole)
-    if len(torn) != len(whole) - end:
-        raise InputError(f"{path}: record {end}", "wrong checksum", "damage at the tail only, as a crash leaves")
-    return whole[:end]
+def frame_number(frame: bytes) -> int:
+    """Running number of a frame."""
+    return int(FRAME.unpack_from(frame)[3])
 
 
-def _logged(action: npt.NDArray[np.floating] | None) -> list[float]:
-    """The action as the record holds it; one of a wrong shape can't be told from none."""
-    if action is None or action.shape != (ACTION_SIZE,):
-        return _NO_ACTION
-    with np.errstate(over="ignore"):
-        return [float(value) for value in action.astype(np.float32)]
-
-
-def _content(path: Path) -> bytes:
+def _new_file(path: Path) -> BinaryIO:
     try:
-        return path.read_bytes()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
+    except FileExistsError as error:
+        raise InputError(path, "exists already", "a new file: a log is never overwritten") from error
     except OSError as error:
-        raise InputError(path, error.strerror or str(error), "a run log") from error
+        raise InputError(path, error.strerror or str(error), "a place to write the log to") from error
 
 
-def _check_header(path: Path, header: bytes) -> None:
-    try:
-        found = json.loads(header)["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, "no header", "a run log of robocell run") from error
-    if found != FORMAT:
-        raise InputError(path, f"format {found!r}", FORMAT)
+def _packed_action(action: npt.NDArray[np.floating] | None) -> bytes:
+    if action is None:
+        return _NONE
+    if action.shape != (ACTION_SIZE,):
+        return _ACTION.pack(0, *_NO_ACTION)  # its numbers mean nothing
+    return _ACTION.pack(ACTION_SIZE, *action.astype(np.float64).tolist())

@@ -1,7 +1,8 @@
 """The safety kernel: certifies a segment against the joint limits, or puts a braking segment in its place.
 
 It only ever tightens. Invariant: after every segment it lets pass, all joints can still stop inside their
-position limits with the data sheet's deceleration, so the braking segment always exists.
+position limits with the data sheet's deceleration, so the braking segment always exists. It runs in training as in
+deployment; what needs geometry or sensors is the part of :mod:`robocell_controller.guard`, tick by tick.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from robocell_controller.contract import JOINTS, Array, Segment, Setpoint
 from robocell_controller.motion import RatesConfig
 from robocell_controller.record import record
 from robocell_controller.robot import JointLimits
+from robocell_controller.stopping import StopLaw
 
 _ROUNDING = 1e-9  # relative; float64 rounding of sums of a few terms
 
@@ -36,17 +38,14 @@ class SafetyKernel:
 
     def __init__(self, limits: JointLimits, rates: RatesConfig) -> None:
         """Takes the joint limits and the controller period."""
-        self._limits = limits
         self._tick = rates.tick
         self._ticks = rates.ticks
-        self._steps = np.arange(1, rates.ticks + 1)[:, None]
         self._matrix = _matrix(rates)
         rate_bounds = [limits.velocity, limits.acceleration, limits.jerk, limits.velocity]
         rate_bounds = [(1.0 + _ROUNDING) * bound for bound in rate_bounds]
         self._highest = np.repeat(np.array([*rate_bounds, limits.upper]), rates.ticks, axis=0)
         self._lowest = np.repeat(np.array([*(-bound for bound in rate_bounds), limits.lower]), rates.ticks, axis=0)
-        braking_time = 0.5 / limits.acceleration  # s of braking for each rad/s, halved
-        self._joints = np.stack([limits.lower, limits.upper, braking_time], axis=1).tolist()
+        self._stops = StopLaw(limits, rates.tick)
         self._known = np.empty((3 + 2 * rates.ticks, JOINTS))
 
     def certify(self, setpoint: Setpoint, segment: Segment) -> Verdict:
@@ -55,7 +54,8 @@ class SafetyKernel:
         known[0], known[1], known[2], known[3 : 3 + n], known[3 + n :] = (
             setpoint.q, setpoint.dq, setpoint.ddq, segment.q, segment.dq,
         )  # fmt: skip
-        values = self._matrix.dot(known)  # a hostile segment may overflow, without a warning: it fails the checks
+        with np.errstate(over="ignore", invalid="ignore"):  # as a hostile segment may: it fails the checks
+            values = self._matrix.dot(known)
         reason = self._violation(segment, values)
         if not reason:
             return Verdict(segment, Setpoint(values[0], values[1], values[2]), "")
@@ -64,10 +64,13 @@ class SafetyKernel:
         return Verdict(stop, Setpoint(stop.q[-1], stop.dq[-1], (stop.dq[-1] - last) / self._tick), reason)
 
     def brake(self, setpoint: Setpoint, gripper: float) -> Segment:
-        """Each joint slows down at the data sheet's limit until it stands."""
-        speed = np.maximum(np.abs(setpoint.dq) - self._limits.acceleration * self._tick * self._steps, 0.0)
-        dq = np.sign(setpoint.dq) * speed
-        return Segment(setpoint.q + self._tick * np.cumsum(dq, axis=0), dq, gripper)
+        """One policy period of the way to standstill, see :class:`~robocell_controller.stopping.StopLaw`."""
+        stop = self._stops.stop(setpoint)
+        rest = setpoint.q if not len(stop.q) else stop.q[-1]
+        q, dq = np.tile(rest, (self._ticks, 1)), np.zeros((self._ticks, JOINTS))
+        braking = min(self._ticks, len(stop.q))
+        q[:braking], dq[:braking] = stop.q[:braking], stop.dq[:braking]
+        return Segment(q, dq, gripper)
 
     def _violation(self, segment: Segment, values: Array) -> str:
         """The first limit at risk. Every test asks for "within", which NaN never is."""
@@ -79,14 +82,8 @@ class SafetyKernel:
             if not (np.isfinite(segment.q).all() and np.isfinite(segment.dq).all()):
                 return "not finite"
             return _KINDS[int(np.flatnonzero(~within.all(axis=1))[0]) // self._ticks]
-        return "" if self._can_stop(values[0].tolist(), values[1].tolist()) else "joint position"
-
-    def _can_stop(self, q: list[float], dq: list[float]) -> bool:
-        """Discrete braking at a from v passes v²/2a and at most half a tick of v more."""
-        for position, speed, (lower, upper, braking_time) in zip(q, dq, self._joints, strict=True):
-            if not lower <= position + speed * (abs(speed) * braking_time + self._tick) <= upper:
-                return False
-        return True
+        can_stop = self._stops.can_stop(values[0].tolist(), values[1].tolist(), values[2].tolist())
+        return "" if can_stop else "joint position"
 
 
 _KINDS = ("joint velocity", "joint acceleration", "joint jerk", "joint velocity", "joint position")

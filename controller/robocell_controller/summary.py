@@ -40,6 +40,12 @@ class RunSummary:
             (from waking to the command) and ``wake`` (behind the deadline).
         interventions: policy periods in which the safety kernel braked, by reason.
         stopped: why the run ended early; None if it did not.
+        gaps: ticks in which the drives had no command in time and braked by themselves.
+        timing: in real time: ``granted`` by the system to each process, the ``guarantee`` that follows,
+            ``command_lifetime_ms``, ``plant_missed`` deadlines and ``log_dropped`` frames; since the first cycle,
+            ``collections`` of the garbage collector, and growth of the loop's memory: ``blocks`` and ``peak_kib``.
+        signed_by: ``id``, ``name`` and ``kind`` of the key that answers for the policy; None for a program.
+        rollout: what a policy of the store, a shadow or a canary has to tell; None without one.
     """
 
     parts: int
@@ -54,6 +60,10 @@ class RunSummary:
     latency_us: dict[str, dict[str, float]]
     interventions: dict[str, int]
     stopped: str | None
+    gaps: int = 0
+    timing: dict[str, Any] | None = None
+    signed_by: dict[str, str] | None = None
+    rollout: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON."""
@@ -76,6 +86,6 @@ def median_and_p95(values: Sequence[float]) -> dict[str, float] | None:
     return {"median": float(median), "p95": float(p95)}
 
 
-def failures(cycles: Sequence[Cycle]) -> dict[str, int]:
-    """Cycles by failure class, the most frequent first."""
-    return dict(Counter(cycle.outcome for cycle in cycles if cycle.outcome != PLACED).most_common())
+def failures(outcomes: Counter[str]) -> dict[str, int]:
+    """Cycles by failure class, the most frequent first, of cycles by outcome."""
+    return {outcome: number for outcome, number in outcomes.most_common() if outcome != PLACED}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from robocell_controller.config import load
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.goal_env import PickPlaceGoalEnv
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +30,14 @@ def run(tmp_path, env):
     """Makes a run folder around a model."""
 
     def make(model, agent):
+        from robocell_agents.pickles import note
         from robocell_agents.training_config import TrainingConfig
 
         (tmp_path / "run.json").write_text(json.dumps({"status": "finished"}))
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(load(TrainingConfig, "agents", agent).model_dump()))
         (tmp_path / "cell.yaml").write_text(yaml.safe_dump(env.cell.model_dump()))
         model.save(tmp_path / "policy.zip")
+        note(tmp_path / "policy.zip")
         return tmp_path
 
     return make
@@ -57,10 +62,12 @@ def test_goal_policy_is_given_its_goal(env, run):
     assert np.array_equal(action, model.predict(seen, deterministic=True)[0])
 
 
-def test_run_of_a_cell_with_another_motion_is_refused(env, run):
+def test_run_of_a_cell_with_another_motion_is_refused_by_the_field_that_differs(env, run):
     folder = run(PPO("MlpPolicy", env, n_steps=8, batch_size=8), "pick_place")
     motion = env.cell.motion.model_copy(update={"tcp_speed_m_s": 0.5})
-    with pytest.raises(InputError, match=r"cell\.yaml: motion"):
+    with pytest.raises(
+        InputError, match=r"cell\.yaml: motion\.tcp_speed_m_s: 1\.0; expected 0\.5, as this cell has it"
+    ):
         load_actor(str(folder), env.cell.model_copy(update={"motion": motion}))
 
 
@@ -73,7 +80,7 @@ def test_policy_of_another_observation_is_refused(env, run):
     other = Other()
     folder = run(PPO("MlpPolicy", other, n_steps=8, batch_size=8), "pick_place")
     other.close()
-    with pytest.raises(InputError, match=r"shapes.*\(7,\)"):
+    with pytest.raises(InputError, match=r"policy\.zip: observation: shape \(7,\); expected \(33,\)"):
         load_actor(str(folder), env.cell)
 
 
@@ -82,3 +89,10 @@ def test_unfinished_run_is_refused(env, tmp_path):
     (tmp_path / "cell.yaml").write_text(yaml.safe_dump(env.cell.model_dump()))
     with pytest.raises(InputError, match="finished"):
         load_actor(str(tmp_path), env.cell)
+
+
+def test_bundle_of_another_contract_is_refused_by_the_field_that_differs(env):
+    motion = env.cell.motion.model_copy(update={"yaw_rate_rad_s": 1.0})
+    other = env.cell.model_copy(update={"motion": motion})
+    with pytest.raises(InputError, match=r"contract\.json: motion\.yaw_rate_rad_s: 2\.5; expected 1\.0, as this cell"):
+        load_actor(str(ROOT / "results" / "policies" / "pick_place"), other)

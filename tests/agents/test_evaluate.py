@@ -26,6 +26,7 @@ TOP_LEVEL = {
     "parts_per_hour",
     "drops",
     "placement_error_m",
+    "peak_force_n",
     "energy_j_per_part",
     "failures",
     "episodes",
@@ -46,7 +47,7 @@ ROW = {
 
 def _row(**values):
     row = {"condition": "nominal", "seed": 0, "success": True, "time_s": 2.0, "drops": 0}
-    return {**row, "placement_error_m": 0.001, "energy_j": 50.0, "failure": None, **values}
+    return {**row, "placement_error_m": 0.001, "peak_force_n": 30.0, "energy_j": 50.0, "failure": None, **values}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def document():
 
 def test_document_has_the_published_shape(document):
     assert document.keys() == TOP_LEVEL
-    assert document["success"].keys() == {"rate", "low", "high", "n"}
+    assert document["success"].keys() == {"rate", "low", "high", "lower_bound", "n"}
     assert document["cycle_time_s"].keys() == document["placement_error_m"].keys() == {"median", "p95"}
     assert all(row.keys() == ROW for row in document["episodes"])
     assert [row["seed"] for row in document["episodes"]] == list(range(1_000_000, 1_000_000 + EPISODES))
@@ -95,6 +96,7 @@ def test_metrics_of_known_rows():
     assert now["cycle_time_s"] == {"median": 3.0, "p95": pytest.approx(3.9)}
     assert now["parts_per_hour"] == pytest.approx(3600 * 2 / 12)
     assert now["drops"] == 1
+    assert now["peak_force_n"] == {"median": 30.0, "p95": 30.0}
     assert now["energy_j_per_part"] == pytest.approx(60.0)
     assert now["failures"] == {"dropped": 1}
 

@@ -12,6 +12,7 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents import export as export_module
+from robocell_agents import pickles
 from robocell_agents.export import export
 from robocell_agents.files import read_json, write_json
 from robocell_agents.policy_graph import policy_graph
@@ -56,6 +57,7 @@ def make_run(env: PickPlaceEnv, tmp_path: Path) -> Any:
         write_config(run / "cell.yaml", env.cell)
         write_json(run / "run.json", {"status": status, "algorithm": algorithm, "seed": 5, "command": "robocell train"})
         untrained(algorithm, env).save(run / "policy.zip")
+        pickles.note(run / "policy.zip")
         return run
 
     return make

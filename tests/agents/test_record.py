@@ -16,7 +16,8 @@ from robocell_controller.errors import InputError
 from robocell_envs.cell_env import PickPlaceEnv
 
 FRAMES, PAUSE = 3, 25  # of an episode that is cut off after two policy periods, and at its end
-CYCLE = {"success": True, "time_s": 2.0, "drops": 0, "placement_error_m": 0.001, "energy_j": 50.0, "failure": None}
+CYCLE = {"success": True, "time_s": 2.0, "drops": 0, "failure": None}
+CYCLE |= {"placement_error_m": 0.001, "peak_force_n": 30.0, "energy_j": 50.0}
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ CONTROLLER = {
 
 
 def _evaluation(policy: str, successes: int) -> dict:
-    row = {"drops": 0, "placement_error_m": 0.001, "energy_j": 50.0}
+    row = {"drops": 0, "placement_error_m": 0.001, "peak_force_n": 30.0, "energy_j": 50.0}
     return {
         "policy": policy,
         "suite": {"name": "two", "cell": "pick_place"},

@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from scipy import stats
 
-from robocell_agents.statistics import mcnemar, median_and_p95, paired_difference
+from robocell_agents.statistics import (
+    holm,
+    interquartile_mean,
+    lower_bound,
+    mcnemar,
+    median_and_p95,
+    over_training_seeds,
+    paired_difference,
+)
 from robocell_controller.statistics import wilson
 
 
@@ -64,3 +74,51 @@ def test_paired_difference_of_equal_perfect_policies_is_open_on_both_sides():
 def test_median_and_p95():
     assert median_and_p95([float(value) for value in range(101)]) == {"median": 50.0, "p95": 95.0}
     assert median_and_p95([]) == {"median": None, "p95": None}
+
+
+@pytest.mark.parametrize(("failures", "trials"), [(0, 299), (1, 473), (2, 628), (5, 1049), (10, 1693)])
+def test_lower_bound_certifies_99_percent_from_the_known_numbers_of_trials_on(failures, trials):
+    assert lower_bound(trials - failures, trials) >= 0.99 > lower_bound(trials - 1 - failures, trials - 1)
+
+
+def test_lower_bound_against_closed_forms_and_scipy():
+    assert lower_bound(0, 10) == 0.0
+    assert lower_bound(10, 10) == pytest.approx(0.05 ** (1 / 10))
+    exact = stats.binomtest(45, 50, alternative="greater").proportion_ci(0.95, method="exact")
+    assert lower_bound(45, 50) == pytest.approx(exact.low)
+    assert lower_bound(45, 50, 0.99) < lower_bound(45, 50)
+    with pytest.raises(ValueError, match="no bound"):
+        lower_bound(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "adjusted"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.5, 0.9], [1.0, 1.0]),
+        ([0.02], [0.02]),
+        ([], []),
+    ],
+)
+def test_holm_against_known_values(p_values, adjusted):
+    assert holm(p_values) == pytest.approx(adjusted)
+
+
+def test_interquartile_mean_cuts_a_quarter_off_either_end():
+    assert interquartile_mean(np.array([7.0, 0.0, 1.0, 100.0, 2.0, 3.0, 4.0, 5.0])) == pytest.approx(3.5)
+    scores = np.random.default_rng(0).normal(size=(5, 9))
+    assert interquartile_mean(scores) == pytest.approx(stats.trim_mean(scores, 0.25, axis=1))
+
+
+def test_bootstrap_draws_training_seeds_within_each_task():
+    """Seeds that agree on each task leave nothing uncertain, however far the tasks are apart."""
+    certain = over_training_seeds(np.tile([0.2, 0.5, 0.8, 1.0], (5, 1)))
+    assert certain == pytest.approx({"iqm": 0.65, "low": 0.65, "high": 0.65})
+
+
+def test_bootstrap_interval_of_one_task_against_the_binomial():
+    """The mean of the middle three of five seeds that are 0 or 1: the quantiles follow from the binomial law."""
+    found = over_training_seeds(np.array([[0.0], [1.0], [1.0], [1.0], [1.0]]))
+    assert found["iqm"] == 1.0 and found["high"] == 1.0
+    ones = stats.binom(5, 0.8).ppf(0.025)  # 2: one of the middle three is a one
+    assert found["low"] == pytest.approx((ones - 1) / 3)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from robocell_agents import study, tuning
 from robocell_agents import tune as tuning_command
+from robocell_agents import tuning, tuning_study
 from robocell_agents.tune import PROGRAMS, Search, tune
 from robocell_agents.tuning import cost, program_config, search_ranges
 from robocell_controller.cell import CellConfig
@@ -49,7 +49,7 @@ def search(tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "_play_share", _law)
     monkeypatch.setattr(tuning_command, "worker_pool", lambda workers: Inline())
     monkeypatch.setattr(tuning_command, "FINAL_EPISODES", 50)
-    monkeypatch.setattr(study, "_STARTUP", 6)
+    monkeypatch.setattr(tuning_study, "_STARTUP", 6)
     return Search("guided", 16, 40, tmp_path / "guided.yaml", tmp_path / "new" / "guided.json", 2)
 
 

@@ -3,18 +3,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import graphs
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from hypothesis import Phase, settings
 
-from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, json_bytes, write_bundle
+from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM, write_bundle
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.golden import Golden
-from robocell_controller.observer import BOUNDS, OBSERVATION_SIZE
+from robocell_controller.observer import BOUNDS
 from robocell_controller.onnx_policy import OnnxPolicy
-from robocell_controller.policy_contract import own_contract
+from robocell_controller.policy_contract import own_contract, training_envelope
+from robocell_controller.trust.anchors import load_anchors
+from robocell_controller.trust.canonical import json_bytes
+from robocell_controller.trust.signing import DEVELOPMENT, SigningKey, load_signing_key
+
+# `make mutation` asks whether a test fails, not for its simplest case.
+settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], derandomize=True)
 
 MANIFEST_FIELDS = {"name": "tiny", "version": "1", "created_by": {}, "parity": {"random": 0.0}}
 
@@ -26,51 +32,41 @@ def cell() -> CellConfig:
 
 @pytest.fixture(scope="session")
 def tiny_graph() -> Callable[..., bytes]:
-    return _tiny_graph
-
-
-def _tiny_graph(inputs: int = OBSERVATION_SIZE, outputs: int = 5) -> bytes:
-    """ONNX bytes of tanh(observation · weights)."""
-    weights = np.random.default_rng(0).normal(0.0, 0.3, (inputs, outputs)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("MatMul", ["observation", "weights"], ["product"]),
-            helper.make_node("Tanh", ["product"], ["action"]),
-        ],
-        "tiny",
-        [helper.make_tensor_value_info("observation", TensorProto.FLOAT, [1, inputs])],
-        [helper.make_tensor_value_info("action", TensorProto.FLOAT, [1, outputs])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return graphs.tiny
 
 
 @pytest.fixture(scope="session")
 def bundle_files(cell: CellConfig) -> dict[str, bytes]:
     """Everything in a bundle but its manifest."""
-    graph = _tiny_graph()
+    graph = graphs.tiny()
     policy = OnnxPolicy(Path("tiny.onnx"), graph)
     observations = np.random.default_rng(1).uniform(-BOUNDS, BOUNDS, (20, len(BOUNDS))).astype(np.float32)
     golden = Golden(observations, np.array([policy.act(observation) for observation in observations]))
     return {
         POLICY: graph,
-        CONTRACT: json_bytes(own_contract(cell, "pick_place").model_dump()),
+        CONTRACT: json_bytes(own_contract(cell, "pick_place", training_envelope(observations)).model_dump()),
         GOLDEN: golden.to_bytes(),
         EVALUATION: json_bytes({"success": None}),
         CARD: b"# tiny\n",
+        SBOM: json_bytes({"bomFormat": "CycloneDX"}),
     }
 
 
+@pytest.fixture(scope="session")
+def signer() -> SigningKey:
+    """This installation's development key."""
+    anchors = load_anchors()
+    return load_signing_key(anchors.ring, DEVELOPMENT, anchors.today)
+
+
 @pytest.fixture
-def make_bundle(bundle_files: dict[str, bytes], tmp_path: Path) -> Callable[..., Path]:
+def make_bundle(bundle_files: dict[str, bytes], signer: SigningKey, tmp_path: Path) -> Callable[..., Path]:
     """Writes a bundle, with some files replaced, and returns its folder."""
 
     def make(name: str = "bundle", **changes: bytes) -> Path:
         folder = tmp_path / name
         replaced = {key.replace("_", "."): content for key, content in changes.items()}
-        write_bundle(folder, {**bundle_files, **replaced}, MANIFEST_FIELDS)
+        write_bundle(folder, {**bundle_files, **replaced}, MANIFEST_FIELDS, signer)
         return folder
 
     return make

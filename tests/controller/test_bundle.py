@@ -16,6 +16,7 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.golden import TOLERANCE, Golden, parse_golden
 from robocell_controller.onnx_policy import OnnxPolicy
+from robocell_controller.trust.canonical import json_bytes
 
 MakeBundle = Callable[..., Path]
 TinyGraph = Callable[..., bytes]
@@ -58,7 +59,7 @@ def test_a_change_names_the_file(bundle: Path) -> None:
     (bundle / POLICY).write_bytes((bundle / POLICY).read_bytes()[:-1] + b"x")
     assert refusal(bundle).startswith(f"{bundle / POLICY}: sha256")
     (bundle / POLICY).write_bytes(b"")
-    assert refusal(bundle).startswith(f"{bundle / POLICY}: 0 bytes")
+    assert refusal(bundle).startswith(f"{bundle / POLICY}: an empty file")
 
 
 @pytest.mark.parametrize("name", SIZE_CAPS)
@@ -76,12 +77,12 @@ def test_a_stray_file_is_refused(bundle: Path) -> None:
 def test_a_link_is_refused_even_to_the_same_content(bundle: Path, tmp_path: Path, name: str) -> None:
     (bundle / name).rename(tmp_path / "elsewhere")
     (bundle / name).symlink_to(tmp_path / "elsewhere")
-    assert refusal(bundle).startswith(f"{bundle / name}: a link or folder")
+    assert refusal(bundle).startswith(f"{bundle / name}: a link;")
 
 
 def test_a_file_over_its_cap_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(bundle_module.SIZE_CAPS, POLICY, 10)
-    assert refusal(bundle) == f"{bundle / POLICY}: more than 10 bytes; expected at most 10"
+    assert refusal(bundle) == f"{bundle / POLICY}: more than 10 bytes; expected at most 10 (E-SIZE-CAP)"
 
 
 def test_no_folder_is_refused(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_no_folder_is_refused(tmp_path: Path) -> None:
 def changed_contract(files: dict[str, bytes], change: Callable[[dict[str, Any]], None]) -> bytes:
     content = json.loads(files[CONTRACT])
     change(content)
-    return json.dumps(content).encode()
+    return json_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def changed_contract(files: dict[str, bytes], change: Callable[[dict[str, Any]],
         (lambda c: c["observation"][0].update(name="x"), "observation.0.name: 'x'"),
         (lambda c: c["observation"].pop(), "observation: '32 entries'; expected '33 entries'"),
         (lambda c: c["action"].reverse(), "action.0: 'gripper'; expected 'tcp_dx'"),
-        (lambda c: c.update(schema_version=2), "schema_version: 2"),
+        (lambda c: c.update(schema_version=3), "schema_version: 3"),
         (lambda c: c.update(more=1), "more: unknown key"),
         (lambda c: c.pop("robot"), "robot: missing"),
         (lambda c: c["rates"].update(policy_hz=7), "rates: "),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from robocell_controller import cli, operate
+from robocell_controller import cli, operate, plants
 from robocell_controller.cell import CellConfig
 from robocell_controller.cli import execute
 from robocell_controller.config import load
-from robocell_controller.run_log import read_log
+from robocell_controller.log_reader import read_log
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -63,8 +63,8 @@ def test_an_unknown_plant_is_named(capsys: pytest.CaptureFixture[str], cell: Cel
 def test_a_plant_whose_library_is_missing_says_what_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = EntryPoint("simulated", "no_such_simulator:Plant", operate.PLANTS)
-    monkeypatch.setattr(operate, "entry_points", lambda group: [entry])
+    entry = EntryPoint("simulated", "no_such_simulator:Plant", plants.PLANTS)
+    monkeypatch.setattr(plants, "entry_points", lambda group: [entry])
     message = refusal(capsys, "run", "program:guided")
     assert "'simulated' needs no_such_simulator" in message
     assert "pip install 'robocell[train]'" in message
@@ -102,8 +102,57 @@ def test_a_run_prints_its_figures_and_keeps_its_log(capsys: pytest.CaptureFixtur
     assert figures["success"]["n"] == 1
     assert figures["latency_us"]["inference"].keys() == {"p50", "p99", "p99_9", "max"}
     assert captured.err == ""
-    assert len(read_log(log)) == round(figures["time_s"] * load(CellConfig, "cells", "pick_place").rates.controller_hz)
+    assert len(read_log(log).ticks) == round(
+        figures["time_s"] * load(CellConfig, "cells", "pick_place").rates.controller_hz
+    )
     assert "exists already" in refusal(capsys, "run", "program:guided", "--log", str(log))
+
+
+@pytest.mark.usefixtures("real_time")
+def test_a_run_in_real_time_says_what_it_was_granted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    arguments = ["run", "program:guided", "--parts", "2", "--seed", "4", "--realtime", "--log", str(log)]
+    assert execute([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    timing = figures["timing"]
+    assert (figures["parts"], figures["stopped"], timing["log_dropped"]) == (2, None, 0)
+    assert timing["granted"].keys() == {"plant", "guardian", "loop"}
+    assert ("real-time" in timing["guarantee"]) == all(rights["fifo"] for rights in timing["granted"].values())
+    assert timing["collections"] == 0
+    about = read_log(log).about
+    assert (about["granted"], about["guarantee"]) == (timing["granted"], timing["guarantee"])
+    assert execute(["replay", str(log), "--bundle", "program:guided"]) == 0
+    assert "the same commands and actions" in capsys.readouterr().out
+    assert "exists already" in refusal(capsys, *arguments)
+
+
+@pytest.mark.parametrize("option", [["--cell", "nope"], ["--log", "/proc/none/x.log"]])
+def test_bad_input_of_a_run_in_real_time_is_one_line(capsys: pytest.CaptureFixture[str], option: list[str]) -> None:
+    refusal(capsys, "run", "program:guided", "--realtime", *option)
+
+
+def test_a_rate_that_cannot_be_kept_in_real_time_is_refused(
+    capsys: pytest.CaptureFixture[str], cell: CellConfig, tmp_path: Path
+) -> None:
+    rates = {"policy_hz": 25, "controller_hz": 1000, "physics_hz": 1000}
+    file = write_cell(cell, tmp_path / "cell.yaml", rates=rates)
+    message = refusal(capsys, "run", "program:guided", "--cell", file, "--realtime")
+    assert "rates.controller_hz: 1000; expected 50 to 500" in message
+
+
+def test_a_process_passes_its_refusal_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nowhere: no such folder" in refusal(capsys, "run", "nowhere", "--realtime")
+
+
+def test_the_doctor_tells_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    code = execute(["doctor", "--seconds", "0.4", "--json"])
+    findings = json.loads(capsys.readouterr().out)
+    assert code == int(not findings["fit"])
+    assert findings["ticks"] == 50
+    assert findings["wake_us"]["max"] >= findings["wake_us"]["p50"] > 0
+    assert findings["granted"].keys() == {"fifo", "core", "locked"}
+    assert execute(["doctor", "--seconds", "0.1"]) in (0, 1)
+    assert "SCHED_FIFO" in capsys.readouterr().out
 
 
 def test_a_bundle_drives_the_plant(

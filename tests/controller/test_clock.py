@@ -79,6 +79,34 @@ def test_oversleeping_whole_periods_counts_them() -> None:
     assert time.now == 123 + 4 * PERIOD
 
 
+@pytest.mark.parametrize("ticks", [10**6, pytest.param(10**7, marks=pytest.mark.slow)])
+def test_a_day_of_jitter_and_stalls_drifts_by_nothing_and_every_miss_is_counted(ticks: int) -> None:
+    stream = np.random.default_rng(ticks)
+    jitter = stream.integers(0, PERIOD // 2, ticks)
+    work = stream.integers(0, PERIOD // 2, ticks)
+    stalls = 20 * stream.choice(ticks // 20 - 1, 1000, replace=False) + 10  # far enough apart not to meet
+    work[stalls] = stream.uniform(0.3 * PERIOD, 7.0 * PERIOD, 1000).astype(int)
+    missed = np.maximum(-(-(jitter[stalls] + work[stalls] - PERIOD) // PERIOD), 0)  # of each stall
+    skipped = np.maximum(missed - 1, 0)  # the last deadline it missed still gets its tick, late
+    work[stalls + 1] = 0  # begun late, such a tick could miss the next deadline by its own work
+    now, wakes = 0, jitter.tolist()
+
+    def sleep_until(deadline: int) -> None:
+        nonlocal now
+        now = deadline + wakes[tick]
+
+    clock = DeadlineClock(PERIOD, lambda: now, sleep_until, start=0)
+    wait, phase = clock.wait, 0
+    for tick, busy in enumerate(work.tolist()):  # noqa: B007 (sleep_until's)
+        late = wait()
+        phase |= (now - late) % PERIOD
+        last = now - late
+        now += busy
+    assert phase == 0
+    assert clock.overruns == missed.sum()
+    assert last == (ticks - 1 + skipped.sum()) * PERIOD
+
+
 def test_a_period_must_be_positive() -> None:
     with pytest.raises(ValueError, match="period of 0 ns"):
         DeadlineClock(0)

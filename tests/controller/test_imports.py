@@ -15,7 +15,7 @@ PACKAGES = {
     "robocell_agents": ROOT / "agents" / "robocell_agents",
 }
 ORDER = list(PACKAGES)  # each may import itself and what stands before it
-FORBIDDEN = ("torch", "jax", "stable_baselines3", "sb3_contrib", "sbx", "pybullet", "gymnasium", "onnx")
+FORBIDDEN = ("torch", "jax", "stable_baselines3", "sb3_contrib", "sbx", "pybullet", "gymnasium")
 PICKLING = ("pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal")
 
 CHECK = """

@@ -10,12 +10,15 @@ import pytest
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
-from robocell_controller.contract import Array, CellState, JointCommand, Segment
+from robocell_controller.contract import Array, CellState, JointCommand, Segment, Setpoint
 from robocell_controller.estimator import View
-from robocell_controller.loop import Actor, ControlLoop, policy_actor, program_actor
+from robocell_controller.log_reader import read_log
+from robocell_controller.loop import ControlLoop
 from robocell_controller.path import ControlPath
+from robocell_controller.periods import Actor, policy_actor, program_actor, setpoint_after
 from robocell_controller.programs import PickPlaceProgram, load_program_config
-from robocell_controller.run_log import REASONS, RunLog, read_log
+from robocell_controller.replay import replay
+from robocell_controller.run_log import LogFile, Recorder
 from robocell_controller.summary import Cycle, RunSummary
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.scenario import Scenario
@@ -71,7 +74,7 @@ def run(cell: CellConfig, plant: RecordingPlant, actor: Actor, parts: int = 1, *
 def assert_within_limits(cell: CellConfig, records: Any) -> None:
     """``records``: the whole log of a run that began where the first record's joints were measured, in motion."""
     limits, tick = cell.load_robot().limits, cell.rates.tick
-    q = np.concatenate([records["q_measured"][:1], records["q_setpoint"]])
+    q = np.concatenate([records["q"][:1], records["q_setpoint"]])
     dq = np.diff(q, axis=0) / tick
     ddq = np.diff(dq, axis=0) / tick
     assert (q >= limits.lower).all()
@@ -84,12 +87,12 @@ def test_part_after_part_within_the_limits_and_logged(
     cell: CellConfig, plant: RecordingPlant, guided: Actor, tmp_path: Path
 ) -> None:
     cycles: list[Cycle] = []
-    with RunLog(tmp_path / "run.log", {}) as log:
-        summary = run(cell, plant, guided, 2, log=log, on_cycle=cycles.append)
+    with LogFile(tmp_path / "run.log", {}) as log:
+        summary = run(cell, plant, guided, 2, recorder=Recorder(log.append), on_cycle=cycles.append)
     assert (summary.parts, summary.placed, summary.failures) == (2, 2, {})
     assert (summary.interventions, summary.overruns, summary.stopped) == ({}, 0, None)
     assert [cycle.outcome for cycle in cycles] == ["placed", "placed"]
-    records = read_log(tmp_path / "run.log")
+    records = read_log(tmp_path / "run.log").ticks
     assert records["tick"].tolist() == list(range(len(plant.commands)))
     np.testing.assert_array_equal(records["q_setpoint"], [command.q for command in plant.commands])
     assert_within_limits(cell, records)
@@ -150,12 +153,12 @@ def test_a_cycle_without_an_outcome_ends_at_the_time_limit_and_the_hand_is_clear
     cell: CellConfig, plant: RecordingPlant, tmp_path: Path
 ) -> None:
     short = cell.model_copy(update={"cycle_time_limit_s": 0.4})
-    with RunLog(tmp_path / "run.log", {}) as log:
-        summary = run(short, plant, idle, 2, log=log)
+    with LogFile(tmp_path / "run.log", {}) as log:
+        summary = run(short, plant, idle, 2, recorder=Recorder(log.append))
     assert summary.failures == {"time_limit": 2}
     assert (summary.parts, summary.placed, summary.cycle_time_s) == (2, 0, None)
-    records = read_log(tmp_path / "run.log")
-    clearing = records[records["reason"] == REASONS.index("clearing")]
+    records = read_log(tmp_path / "run.log").ticks
+    clearing = records[records["reason"] == b"clearing"]
     tcp = cell.control_path().kinematics.pose
     rise = tcp(clearing["q_setpoint"][-1]).position - tcp(clearing["q_setpoint"][0]).position
     assert set(clearing["cycle"]) == {0}  # not after the last part
@@ -166,12 +169,12 @@ def test_a_cycle_without_an_outcome_ends_at_the_time_limit_and_the_hand_is_clear
 def test_after_a_failure_the_arm_comes_home_even_from_a_wound_up_wrist(
     cell: CellConfig, plant: RecordingPlant, tmp_path: Path
 ) -> None:
-    with RunLog(tmp_path / "run.log", {}) as log:
+    with LogFile(tmp_path / "run.log", {}) as log:
         wind = np.array([0.3, -0.2, -0.3, 1.0, -1.0])
-        run(cell, plant, lambda path, view: wind, 2, log=log)
-    records = read_log(tmp_path / "run.log")
+        run(cell, plant, lambda path, view: wind, 2, recorder=Recorder(log.append))
+    records = read_log(tmp_path / "run.log").ticks
     first = records[records["cycle"] == 0]
-    clearing = first["reason"] == REASONS.index("clearing")
+    clearing = first["reason"] == b"clearing"
     tcp = cell.control_path().kinematics.pose
     assert abs(tcp(first[~clearing]["q_setpoint"][-1]).yaw) > 1.0
     home = tcp(first[clearing]["q_setpoint"][-1])
@@ -213,13 +216,13 @@ def test_a_fault_stops_the_arm_within_its_limits_and_says_why(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(RecordingPlant, "spoil", staticmethod(spoil))
-    with RunLog(tmp_path / "run.log", {}) as log:
-        summary = run(cell, plant, push, 3, log=log)
+    with LogFile(tmp_path / "run.log", {}) as log:
+        summary = run(cell, plant, push, 3, recorder=Recorder(log.append))
     assert summary.stopped is not None
     assert cause in summary.stopped
     assert summary.parts == 0
-    records = read_log(tmp_path / "run.log")
-    stopping = records["reason"] == REASONS.index("stopping")
+    records = read_log(tmp_path / "run.log").ticks
+    stopping = records["reason"] == b"stopping"
     assert (np.flatnonzero(stopping) >= tick).all()
     assert not plant.commands[-1].dq.any()
     assert_within_limits(cell, records)
@@ -236,6 +239,66 @@ def test_a_stop_that_is_asked_for_comes_at_once(cell: CellConfig, plant: Recordi
     assert summary.stopped == "SIGINT"
     assert len(plant.commands) < 20 + 60
     assert not plant.commands[-1].dq.any()
+
+
+def test_periods_begin_on_the_grid_of_the_plants_clock(cell: CellConfig, plant: RecordingPlant, tmp_path: Path) -> None:
+    plant.present()
+    state = plant.read()
+    for _ in range(3):  # its clock runs before the loop does
+        plant.write(JointCommand(state.q, np.zeros(7), 1.0))
+    plant.present = lambda: None  # type: ignore[method-assign]
+    short = cell.model_copy(update={"cycle_time_limit_s": 0.4})
+    with LogFile(tmp_path / "run.log", {}) as log:
+        run(short, plant, push, recorder=Recorder(log.append))
+    records = read_log(tmp_path / "run.log").ticks
+    decided = records["time"][records["decided"] >= 0] * cell.rates.controller_hz
+    assert decided.round(6).tolist() == [3, *range(5, 50, 5)]
+    assert_within_limits(cell, records)
+
+
+def test_a_segment_cut_short_leads_where_the_kernel_says(cell: CellConfig) -> None:
+    path, stream = cell.control_path(), np.random.default_rng(0)
+    path.reset(np.array(cell.load_robot().rest_posture_rad), np.zeros(7), 1.0)
+    for _ in range(20):
+        before = path.setpoint
+        verdict = path.command(stream.uniform(-0.3, 0.3, 5))
+        after = setpoint_after(before, verdict.segment.q, cell.rates.tick)
+        for name in ("q", "dq", "ddq"):
+            np.testing.assert_allclose(getattr(after, name), getattr(verdict.setpoint, name), atol=1e-8)
+
+
+def test_what_the_drives_hold_by_themselves_is_where_the_loop_goes_on(
+    cell: CellConfig, plant: RecordingPlant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    limits, tick = cell.load_robot().limits, cell.rates.tick
+    write = RecordingPlant.write
+
+    def write_late(self: RecordingPlant, command: JointCommand) -> None:
+        """In tick 33 the command comes too late, and the drives brake."""
+        if len(self.commands) == 33:
+            last, before = self.commands[-1], self.commands[-2]
+            speed = (last.q - before.q) / tick
+            slower = np.sign(speed) * np.maximum(np.abs(speed) - limits.acceleration * tick, 0.0)
+            command = JointCommand(last.q + tick * slower, slower, last.gripper)
+            self.held = Setpoint(command.q, slower, (slower - speed) / tick)
+        else:
+            self.held = None
+        write(self, command)
+
+    monkeypatch.setattr(RecordingPlant, "write", write_late)
+    monkeypatch.setattr(
+        RecordingPlant, "read", lambda self: replace(SimulatedPlant.read(self), held=getattr(self, "held", None))
+    )
+    short = cell.model_copy(update={"cycle_time_limit_s": 0.6})
+    with LogFile(tmp_path / "run.log", {"cell": short.model_dump(), "order": {"parts": 1}}) as log:
+        summary = run(short, plant, push, recorder=Recorder(log.append))
+    assert (summary.gaps, summary.stopped) == (1, None)
+    q = np.array([command.q for command in plant.commands])
+    ddq = np.diff(q, n=2, axis=0) / tick**2
+    assert (np.abs(ddq) <= limits.acceleration * (1 + 1e-6)).all()
+    records = read_log(tmp_path / "run.log").ticks
+    assert np.flatnonzero(records["decided"] >= 0)[6:9].tolist() == [30, 34, 35]  # at once, then on the grid again
+    assert replay(tmp_path / "run.log").exact
 
 
 def test_an_action_that_is_not_finite_is_counted_as_an_intervention(cell: CellConfig, plant: RecordingPlant) -> None:

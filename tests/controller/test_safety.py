@@ -19,7 +19,6 @@ ROBOT = CELL.load_robot()
 LIMITS = ROBOT.limits
 TICK, TICKS = CELL.rates.tick, CELL.rates.ticks
 REST = np.array(ROBOT.rest_posture_rad)
-KERNEL = SafetyKernel(LIMITS, CELL.rates)
 SLACK = 1e-6  # relative
 
 hostile_numbers = st.one_of(
@@ -27,6 +26,10 @@ hostile_numbers = st.one_of(
     st.sampled_from([np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 1.0, -1.0]),
 )
 hostile_actions = st.lists(hnp.arrays(np.float64, 5, elements=hostile_numbers), min_size=1, max_size=25)
+
+
+def kernel() -> SafetyKernel:
+    return SafetyKernel(LIMITS, CELL.rates)
 
 
 def standing(q: Array = REST) -> Setpoint:
@@ -96,7 +99,7 @@ def test_a_safe_segment_passes_untouched(shape: Array, share: float) -> None:
     ddq = shape * np.minimum(share * LIMITS.acceleration, LIMITS.jerk * TICK / 2)
     dq = TICK * np.cumsum(ddq, axis=0)
     asked = Segment(REST + TICK * np.cumsum(dq, axis=0), dq, 0.5)
-    verdict = KERNEL.certify(standing(), asked)
+    verdict = kernel().certify(standing(), asked)
     assert verdict.reason == ""
     assert verdict.segment is asked
     np.testing.assert_array_equal(verdict.setpoint.q, asked.q[-1])
@@ -122,7 +125,7 @@ ATTACKS = [
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_an_unsafe_segment_is_replaced_by_a_stop(attack: Attack) -> None:
     q = REST + attack.offset
-    verdict = KERNEL.certify(standing(), Segment(q, np.zeros_like(q), 0.5))
+    verdict = kernel().certify(standing(), Segment(q, np.zeros_like(q), 0.5))
     assert verdict.reason == attack.reason
     np.testing.assert_array_equal(verdict.segment.q, np.tile(REST, (TICKS, 1)))
 
@@ -135,15 +138,72 @@ def test_no_chain_of_segments_gets_past_the_kernel(pushes: Array, gain: float) -
     for push in pushes:
         ddq = gain * push.mean(axis=0) * LIMITS.acceleration * np.ones((TICKS, 1))
         dq = setpoint.dq + TICK * np.cumsum(np.clip(ddq, -LIMITS.acceleration, LIMITS.acceleration), axis=0)
-        verdict = KERNEL.certify(setpoint, Segment(setpoint.q + TICK * np.cumsum(dq, axis=0), dq, 0.0))
+        verdict = kernel().certify(setpoint, Segment(setpoint.q + TICK * np.cumsum(dq, axis=0), dq, 0.0))
         sent.append(verdict.segment.q)
         setpoint = verdict.setpoint
     for _ in range(20):  # and from wherever that has led, it stops within the limits
-        stop = KERNEL.brake(setpoint, 0.0)
+        stop = kernel().brake(setpoint, 0.0)
         sent.append(stop.q)
         setpoint = Setpoint(stop.q[-1], stop.dq[-1], np.zeros(7))
     assert not setpoint.dq.any()
     assert_within_limits(start, np.concatenate(sent))
+
+
+def at_speed(share: float) -> Setpoint:
+    return Setpoint(REST, share * LIMITS.velocity, np.zeros(7))
+
+
+def steady(setpoint: Setpoint, gripper: float = 0.5) -> Segment:
+    """Goes on as it is."""
+    dq = np.tile(setpoint.dq, (TICKS, 1))
+    return Segment(setpoint.q + TICK * dq.cumsum(axis=0), dq, gripper)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.08, 0.5, -0.5])
+def test_after_a_stop_the_setpoint_is_where_that_has_led(share: float) -> None:
+    setpoint = at_speed(share)
+    asked = steady(setpoint)
+    verdict = kernel().certify(setpoint, Segment(asked.q + 0.1, asked.dq, 0.3))
+    dq = np.diff(verdict.segment.q, axis=0, prepend=REST[None]) / TICK
+    np.testing.assert_allclose(verdict.segment.dq, dq, atol=1e-9)
+    np.testing.assert_array_equal(verdict.setpoint.q, verdict.segment.q[-1])
+    np.testing.assert_allclose(verdict.setpoint.dq, dq[-1], atol=1e-9)
+    np.testing.assert_allclose(verdict.setpoint.ddq, (dq[-1] - dq[-2]) / TICK, atol=1e-6)
+    assert verdict.segment.gripper == 0.3
+
+
+@pytest.mark.parametrize("gripper", [np.nan, np.inf, -np.inf])
+def test_a_gripper_command_that_is_no_number_is_a_reason_to_stop(gripper: float) -> None:
+    verdict = kernel().certify(at_speed(0.1), steady(at_speed(0.1), gripper))
+    assert verdict.reason == "not finite"
+    assert verdict.segment.gripper == 0.0
+
+
+def test_without_room_to_stop_a_steady_motion_is_refused() -> None:
+    setpoint = at_speed(0.5)
+    assert kernel().certify(setpoint, steady(setpoint)).reason == ""
+    way = setpoint.dq**2 / 2 / LIMITS.acceleration
+    near = Setpoint(LIMITS.upper - way - TICK * (TICKS + 0.9) * setpoint.dq, setpoint.dq, np.zeros(7))
+    assert kernel().certify(near, steady(near)).reason == "joint position"
+    far = Setpoint(near.q - 0.2 * TICK * setpoint.dq, near.dq, near.ddq)
+    assert kernel().certify(far, steady(far)).reason == ""
+
+
+def test_each_rate_may_be_used_to_its_limit_and_no_further() -> None:
+    for share, reason in ((1.0, ""), (1.0 + 1e-6, "joint velocity")):
+        setpoint = at_speed(share)
+        assert kernel().certify(setpoint, steady(setpoint)).reason == reason
+    for share, reason in ((1.0, ""), (1.0 + 1e-6, "joint acceleration")):
+        dq = TICK * share * LIMITS.acceleration * np.arange(1, TICKS + 1)[:, None]
+        assert kernel().certify(standing(), Segment(REST + TICK * dq.cumsum(axis=0), dq, 0.0)).reason == reason
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_overflow_are_refused_in_silence() -> None:
+    for value in (1e308, np.inf, np.nan):
+        q = np.full((TICKS, 7), value)
+        q[::2] *= -1.0
+        assert kernel().certify(standing(), Segment(q, np.zeros_like(q), 0.0)).reason
 
 
 def test_what_machines_compute_differently_in_the_last_bits_never_reaches_the_arm() -> None:

@@ -16,7 +16,8 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
 from robocell_controller.config import load, merged
 from robocell_controller.errors import InputError
-from robocell_controller.loop import ControlLoop, program_actor
+from robocell_controller.loop import ControlLoop
+from robocell_controller.periods import program_actor
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.production_env import KittingEnv, RecipeEnv, ShiftEnv, SortEnv

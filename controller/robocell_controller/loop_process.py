@@ -1,0 +1,128 @@
+"""The control loop as a process of its own: it touches shared memory and nothing else while it ticks."""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import signal
+import sys
+import time
+from contextlib import closing
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.clock import DeadlineClock
+from robocell_controller.config import parse
+from robocell_controller.errors import InputError
+from robocell_controller.layout import Layout
+from robocell_controller.loop import ControlLoop
+from robocell_controller.messages import FarState
+from robocell_controller.order import Order
+from robocell_controller.processes import ready, refuse, say, wait_for
+from robocell_controller.remote_plant import RemotePlant
+from robocell_controller.rights import ask, cores
+from robocell_controller.rollout.deployment import Deployment
+from robocell_controller.rollout.ordered import deployment
+from robocell_controller.run_log import Recorder
+from robocell_controller.shared_memory import SharedMemory, Word
+from robocell_controller.signals import stop_signals
+from robocell_controller.summary import Cycle
+from robocell_controller.trust.unpickling import forbid_unpickling
+
+PRIORITY = 50
+_LEAD = 100_000_000  # ns to get from here to the first tick
+_WARM_UP = 300  # policy periods: by then caches and allocators have what they keep
+
+
+def start(origin: int, period: int, now: int) -> int:
+    """When the loop's first tick is due: in the middle between two of the plant's, which begin at ``origin``; ns.
+
+    So both have half a period of room: the plant to publish its state, the loop to answer it.
+    """
+    first = origin + period // 2
+    return first + max(0, -(-(now - first) // period)) * period
+
+
+def warm_up(cell: CellConfig, acting: Deployment, layout: Layout) -> None:
+    """Plays some periods that go nowhere: the first ones are slower."""
+    if not wait_for(layout.words, Word.PLANT_BEAT):
+        return
+    content = layout.state.read()
+    assert content is not None
+    state, path = FarState.unpack(content).state, cell.control_path()
+    path.reset(state.q, state.dq, 0.0)
+    for _ in range(_WARM_UP):
+        path.command(acting.warm_up(path, path.view(state)))
+
+
+def main() -> None:
+    """Runs the parts that it is asked for and says the summary."""
+    forbid_unpickling()
+    layout = Layout(SharedMemory(Layout.SIZE, int(sys.argv[1])))
+    arguments = json.load(sys.stdin)
+    order = Order(**arguments["order"])
+    try:
+        cell = parse(CellConfig, arguments["cell"], order.cell)
+        acting = deployment(order, cell)
+    except InputError as error:
+        refuse(error)
+        return
+    with closing(acting):
+        _run(cell, acting, order.parts, layout, arguments["record"])
+
+
+def _run(cell: CellConfig, acting: Deployment, parts: int, layout: Layout, record: bool) -> None:
+    words = layout.words
+    warm_up(cell, acting, layout)
+    ready(ask(PRIORITY, cores()[-1]))
+    if not wait_for(words, Word.ORIGIN):
+        return
+    period = round(1e9 / cell.rates.controller_hz)
+    clock = DeadlineClock(period, start=start(words[Word.ORIGIN], period, time.monotonic_ns() + _LEAD))
+    recorder = Recorder(layout.frames.push) if record else None
+
+    memory, interrupts = _Memory(words), list[int]()
+
+    def cycle_ended(cycle: Cycle) -> None:
+        memory.count(cycle)
+        acting.cycle_ended(cycle)
+
+    loop = ControlLoop(cell, RemotePlant(layout, period), acting.act, clock, recorder, cycle_ended)
+
+    def stop(number: int) -> None:
+        interrupts.append(number)
+        loop.request_stop(signal.Signals(number).name)
+
+    with stop_signals(stop):
+        summary = loop.run(parts)
+    told = acting.report(fault=bool(summary.stopped) and not interrupts)
+    say({"summary": {**summary.as_json(), **told, "timing": memory.growth()}})
+
+
+class _Memory:
+    """Counts cycles, and what piles up in this process after the first."""
+
+    def __init__(self, words: memoryview) -> None:
+        self._words = words
+        self._begin: tuple[int, int, int] | None = None
+
+    def count(self, _: Cycle) -> None:
+        self._words[Word.CYCLES] += 1
+        self._begin = self._begin or _used()
+        self._end = _used()
+
+    def growth(self) -> dict[str, int]:
+        """Since the first cycle: the collector's runs, blocks allocated and peak memory, KiB."""
+        if self._begin is None:
+            return {}
+        names = ("collections", "blocks", "peak_kib")
+        return {name: end - begin for name, begin, end in zip(names, self._begin, self._end, strict=True)}
+
+
+def _used() -> tuple[int, int, int]:
+    collections = sum(generation["collections"] for generation in gc.get_stats())
+    return collections, sys.getallocatedblocks(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main()

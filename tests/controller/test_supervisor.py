@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robocell_controller.cell import CellConfig
+from robocell_controller.config import load
+from robocell_controller.supervisor import Change, Level, Period, Supervision, supervise
+
+CONFIG = load(CellConfig, "cells", "pick_place").load_guard().supervisor
+GOOD, NEXT = Period(), Period(cycle_begins=True)
+BAD, OUT, SILENT = Period(intervention="workspace"), Period(outside=True), Period(missing=True)
+FALL = [BAD] * CONFIG.replace_after  # from the policy to the program
+
+
+def play(periods: list[Period], now: Supervision | None = None) -> tuple[Supervision, list[Change]]:
+    now, changes = now or Supervision(), []
+    for period in periods:
+        now, change = supervise(now, period, CONFIG)
+        changes += [change] if change else []
+    return now, changes
+
+
+def cycles(count: int, first: Period = GOOD) -> list[Period]:
+    return [period for _ in range(count) for period in (first, *[GOOD] * 40, NEXT)]
+
+
+def test_a_sound_policy_stays() -> None:
+    now, changes = play(cycles(20))
+    assert (now.level, changes) == (Level.POLICY, [])
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"), [(BAD, "workspace"), (OUT, "outside the training envelope"), (SILENT, "no action in time")]
+)
+def test_the_first_trouble_filters_the_policy(trouble: Period, reason: str) -> None:
+    now, changes = play([GOOD, trouble])
+    assert now.level is Level.FILTERED
+    assert changes == [Change(Level.POLICY, Level.FILTERED, reason)]
+
+
+def test_lasting_trouble_brings_the_program() -> None:
+    now, changes = play([BAD] * (CONFIG.replace_after - 1))
+    assert now.level is Level.FILTERED
+    now, changes = play([BAD, GOOD] * CONFIG.replace_after)
+    assert now.level is Level.PROGRAM
+    assert [change.after for change in changes] == [Level.FILTERED, Level.PROGRAM]
+
+
+def test_trouble_older_than_the_window_is_forgotten() -> None:
+    now, _ = play(([BAD] + [GOOD] * (CONFIG.window_periods // CONFIG.replace_after + 1)) * 8)
+    assert now.level is Level.FILTERED
+    now, _ = play(([BAD] + [GOOD] * (CONFIG.window_periods // CONFIG.replace_after - 1)) * 10)
+    assert now.level is Level.PROGRAM
+
+
+def test_silence_on_end_brings_the_program_sooner() -> None:
+    now, changes = play([GOOD] + [SILENT] * (CONFIG.silent_periods - 1) + [GOOD])
+    assert (now.level, now.silent) == (Level.FILTERED, 0)
+    now, changes = play([SILENT] * CONFIG.silent_periods)
+    assert now.level is Level.PROGRAM
+    assert changes[-1] == Change(Level.FILTERED, Level.PROGRAM, "no action in time")
+
+
+def test_no_progress_brings_the_program_in_the_same_cycle() -> None:
+    now, _ = play([GOOD] * (CONFIG.progress_periods - 1))
+    assert now.level is Level.POLICY
+    assert play([NEXT], now)[0].level is Level.POLICY
+    now, changes = play([GOOD], now)
+    assert changes == [Change(Level.POLICY, Level.PROGRAM, "no progress")]
+    assert play([GOOD] * 1000, now)[0].level is Level.PROGRAM
+
+
+def test_a_new_cycle_has_its_whole_time() -> None:
+    half = CONFIG.progress_periods // 2
+    assert play(([GOOD] * half + [NEXT]) * 10)[0].level is Level.POLICY
+
+
+def test_the_program_is_not_blamed_for_the_policys_eyes() -> None:
+    program, _ = play(FALL)
+    now, changes = play([OUT, SILENT] * 50, program)
+    assert (now.level, changes) == (Level.PROGRAM, [])
+
+
+def test_trouble_under_the_program_stops_the_arm_for_good() -> None:
+    program, _ = play(FALL)
+    now, changes = play([BAD] * (CONFIG.stop_after - 1), program)
+    assert now.level is Level.PROGRAM
+    now, changes = play([BAD], now)
+    assert changes == [Change(Level.PROGRAM, Level.STOP, "the program too: workspace")]
+    for period in (GOOD, NEXT, BAD, OUT):
+        assert supervise(now, period, CONFIG) == (now, None)
+
+
+def test_the_policy_comes_back_only_at_a_cycles_begin_and_after_its_dwell() -> None:
+    now, _ = play([*FALL, NEXT])  # what is left of the troubled cycle does not count
+    assert (now.level, now.clean) == (Level.PROGRAM, 0)
+    assert now.dwell == CONFIG.dwell_cycles
+    now, changes = play(cycles(CONFIG.dwell_cycles)[:-1], now)
+    assert (now.level, changes) == (Level.PROGRAM, [])
+    now, changes = play([NEXT], now)
+    assert changes == [Change(Level.PROGRAM, Level.POLICY, f"{CONFIG.dwell_cycles} clean cycles")]
+    assert now.troubled == ()
+
+
+def test_a_filtered_policy_comes_back_the_same_way() -> None:
+    now, _ = play([BAD, NEXT, *cycles(CONFIG.dwell_cycles)])
+    assert now.level is Level.POLICY
+
+
+def test_a_troubled_cycle_begins_the_dwell_anew() -> None:
+    now, _ = play([*FALL, NEXT, *cycles(CONFIG.dwell_cycles - 1), BAD, NEXT])
+    assert (now.level, now.clean) == (Level.PROGRAM, 0)
+    now, _ = play(cycles(CONFIG.dwell_cycles - 1), now)
+    assert now.level is Level.PROGRAM
+    assert play(cycles(1), now)[0].level is Level.POLICY
+
+
+def test_each_relapse_doubles_the_dwell_up_to_the_longest() -> None:
+    now, dwells = Supervision(), []
+    for _ in range(7):
+        now, _ = play([*FALL, NEXT], now)
+        dwells.append(now.dwell)
+        now, _ = play(cycles(now.dwell), now)
+        assert now.level is Level.POLICY
+    assert dwells == [8, 16, 32, 64, 80, 80, 80]
+    now, _ = play(cycles(CONFIG.longest_dwell_cycles - 1), now)
+    assert now.dwell == 80
+    assert play(cycles(1), now)[0].dwell == 0
+
+
+def test_filtered_and_then_replaced_is_one_relapse() -> None:
+    assert play([BAD])[0].dwell == CONFIG.dwell_cycles
+    assert play(FALL)[0].dwell == CONFIG.dwell_cycles
+
+
+def test_trouble_in_the_last_period_of_a_cycle_counts_for_that_cycle() -> None:
+    now, changes = play([*[GOOD] * 50, replace(BAD, cycle_begins=True)])
+    assert (now.level, now.in_cycle, now.clean) == (Level.FILTERED, 0, 0)
+    assert changes == [Change(Level.POLICY, Level.FILTERED, "workspace")]
+
+
+anything = st.builds(
+    Period,
+    st.sampled_from(["", "", "", "workspace"]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([False] * 9 + [True]),
+)
+
+
+@given(st.lists(anything, max_size=400))
+@settings(max_examples=50, deadline=None)
+def test_it_only_goes_up_at_a_cycles_begin_and_only_to_the_policy(periods: list[Period]) -> None:
+    now = Supervision()
+    for period in periods:
+        after, change = supervise(now, period, CONFIG)
+        assert (change is None) == (after.level is now.level)
+        if change:
+            assert (change.before, change.after) == (now.level, after.level)
+            assert change.reason
+            if change.after < change.before:
+                assert period.cycle_begins
+                assert change.after is Level.POLICY
+        assert len(after.troubled) <= CONFIG.window_periods
+        now = after
