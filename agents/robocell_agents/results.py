@@ -77,6 +77,7 @@ def tables(folder: Path) -> dict[str, str]:
     return {
         **({_ADAPTIVITY: readme_tables(read_study(folder / _ADAPTIVITY))} if known else {}),
         "pick_place": _pick_place(folder / "pick_place"),
+        "environments": _environments(folder / "environments"),
         "conditions": _conditions(folder / "pick_place"),
         "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),
         "limit": _limit(read_json(folder / "bench_limit.json", "what robocell bench limit --json prints")),
@@ -96,6 +97,13 @@ def _pick_place(folder: Path) -> str:
         f"{paired['cycle_time_ratio']:.3f}×, exact McNemar p = {paired['p_value']:.2g} for success. Made by\n\n"
         f"{commands}"
     )
+
+
+def _environments(folder: Path) -> str:
+    """The programs in each of the other cells, as ``SUITE-PROGRAM.json`` in ``folder`` tells."""
+    rows = {path.stem: _evaluation(path) for path in sorted(folder.glob("*.json"))}
+    lines = [[name.replace("-", ": program:"), *metric_cells(document)] for name, document in rows.items()]
+    return markdown_table([["", *COLUMNS], *lines])
 
 
 def _conditions(folder: Path) -> str:

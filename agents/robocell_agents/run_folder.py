@@ -61,8 +61,14 @@ def load_model(run: Path) -> BaseAlgorithm:
         InputError: no finished training, or a pickle from elsewhere.
     """
     read_run(run)
-    pickles.check(run / "policy.zip")
-    return algorithm_class(training_config(run).algorithm).load(run / "policy.zip", device="cpu")
+    return load_policy(training_config(run).algorithm, run / "policy.zip")
+
+
+def load_policy(algorithm: str, path: Path) -> BaseAlgorithm:
+    """A saved model, to act and not to learn: without the replay buffer, which hindsight makes for an environment."""
+    pickles.check(path)
+    acting = {"replay_buffer_class": None, "buffer_size": 1}
+    return algorithm_class(algorithm).load(path, device="cpu", custom_objects=acting)
 
 
 def swap_in(new: Path, place: Path) -> None:

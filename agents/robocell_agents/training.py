@@ -20,6 +20,7 @@ from robocell_agents.demonstrations import Actor, Transitions, collect_parallel,
 from robocell_agents.finalists import Finalists
 from robocell_agents.learning import Hooks, Stage
 from robocell_agents.replay import fill_replay_buffer
+from robocell_agents.run_folder import load_policy
 from robocell_agents.seeds import RANGE, episode_seeds
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.validation import Score, validate
@@ -189,8 +190,7 @@ class Training:
         bar = progress.add_task(f"finalists: {len(seeds)} episodes each", total=len(self._finalists.rows()))
 
         def play(path: Path) -> Score:
-            pickles.check(path)
-            score = self._score(algorithm_class(self.config.algorithm).load(path, device="cpu"), seeds)
+            score = self._score(load_policy(self.config.algorithm, path), seeds)
             progress.advance(bar)
             return score
 

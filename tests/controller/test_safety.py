@@ -204,3 +204,12 @@ def test_numbers_that_overflow_are_refused_in_silence() -> None:
         q = np.full((TICKS, 7), value)
         q[::2] *= -1.0
         assert kernel().certify(standing(), Segment(q, np.zeros_like(q), 0.0)).reason
+
+
+def test_what_machines_compute_differently_in_the_last_bits_never_reaches_the_arm() -> None:
+    action = np.array([0.25, -0.5, 0.125, 0.75, -0.375])
+    paths = [CELL.control_path() for _ in range(2)]
+    for path in paths:
+        path.reset(REST, np.zeros(7), 1.0)
+    one, other = (path.command(action + error).segment for path, error in zip(paths, (1e-6, -1e-6), strict=True))
+    assert (one.q == other.q).all() and one.gripper == other.gripper
