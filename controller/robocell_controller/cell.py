@@ -15,9 +15,9 @@ from robocell_controller.stations import BeltConfig
 class CellConfig(Config):
     """One file of ``configs/cells/``.
 
-    ``guard`` names a file of ``configs/guards/``; there is always one. ``planned_run_time_s`` is that of one part, against
-    which the KPIs measure (PRI of ISO 22400). ``plant`` names an entry of the group
-    ``robocell.plants``; ``simulation`` is that plant's own section and is checked by it.
+    ``guard`` names a file of ``configs/guards/``; there is always one. ``planned_run_time_s`` is that of one part,
+    against which the KPIs measure (PRI of ISO 22400). ``plant`` names an entry of the group ``robocell.plants``;
+    ``simulation`` is that plant's own section and is checked by it.
     """
 
     robot: str

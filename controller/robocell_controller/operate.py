@@ -153,11 +153,8 @@ def _rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
     if summary.acted:
         yield "policy periods by who acted", _counts(summary.acted)
     if kpis := summary.kpis:
-        names = ("oee", "availability", "effectiveness", "quality")
-        yield (
-            "OEE; availability × effectiveness × quality",
-            "{}; {} × {} × {}".format(*(_percent(kpis[n]) for n in names)),
-        )
+        factors = " × ".join(_percent(kpis[name]) for name in ("availability", "effectiveness", "quality"))
+        yield "OEE; availability × effectiveness × quality", f"{_percent(kpis['oee'])}; {factors}"
         energy = kpis["energy_per_good_part_j"]
         yield "work of the joints per good part", "-" if energy is None else f"{energy:.1f} J"
     if timing := summary.timing:

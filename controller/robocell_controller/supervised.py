@@ -1,4 +1,4 @@
-"""A policy under supervision: who acts in each period, the policy, as much of it as the guard lets pass, or the program.
+"""A policy under supervision: it acts itself, or as much of it as the guard lets pass, or the guided program does.
 
 What the supervisor decides on, see :mod:`robocell_controller.supervisor`, is computed from sensor values and actions
 alone, so that a run can be computed again.
@@ -29,7 +29,7 @@ _PROGRAM_ORDERED = Supervision(Level.PROGRAM, dwell=sys.maxsize)  # a program th
 
 
 class Supervised:
-    """A deployment that does not always get its way. It is an actor of the loop, and tells its deployment the cycles."""
+    """A deployment that does not always get its way: an actor of the loop, which tells the deployment its cycles."""
 
     def __init__(self, cell: CellConfig, acting: Deployment) -> None:
         """Takes the cell, whose guard, program and supervisor's numbers count, and who is to act."""

@@ -44,7 +44,9 @@ def bundle_files(cell: CellConfig) -> dict[str, bytes]:
     golden = Golden(observations, np.array([policy.act(observation) for observation in observations]))
     return {
         POLICY: graph,
-        CONTRACT: json_bytes(own_contract(cell, "pick_place", training_envelope(observations)).model_dump()),
+        CONTRACT: json_bytes(
+            own_contract(cell, "pick_place", training_envelope(np.stack([-BOUNDS, BOUNDS]))).model_dump()
+        ),
         GOLDEN: golden.to_bytes(),
         EVALUATION: json_bytes({"success": None}),
         CARD: b"# tiny\n",

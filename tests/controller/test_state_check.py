@@ -28,7 +28,7 @@ def test_a_state_too_old_or_of_no_age_is_not(age: float) -> None:
     assert state_fault(STATE, age, BOUNDS) == "stale state"
 
 
-NUMBERS = [field.name for field in fields(CellState) if field.name not in ("part", "cycle")]
+NUMBERS = [field.name for field in fields(CellState) if field.name not in ("part", "cycle", "held")]
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -37,6 +37,14 @@ def test_one_number_that_is_not_finite_spoils_the_state(name: str, value: float)
     old = getattr(STATE, name)
     spoilt = value if np.ndim(old) == 0 else np.where(np.arange(len(old)) == 1, value, old)
     assert state_fault(replace(STATE, **{name: spoilt}), 0.0, BOUNDS) == "sensor not finite"
+
+
+@pytest.mark.parametrize("name", ["q", "dq", "ddq"])
+def test_what_the_drives_hold_counts_too(name: str) -> None:
+    held = Setpoint(REST, STILL, STILL)
+    assert state_fault(replace(STATE, held=held), 0.0, BOUNDS) == ""
+    spoilt = replace(held, **{name: np.where(np.arange(7) == 6, np.nan, 0.0)})
+    assert state_fault(replace(STATE, held=spoilt), 0.0, BOUNDS) == "sensor not finite"
 
 
 @pytest.mark.parametrize("name", ["width", "height", "crush_force"])
