@@ -19,6 +19,7 @@ from robocell_agents.files import read_json
 from robocell_agents.policy_graph import policy_graph
 from robocell_agents.run_folder import cell_config, load_model, read_run, training_config
 from robocell_agents.seeds import episode_seeds
+from robocell_agents.training_cells import training_cells
 from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM, write_bundle
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
@@ -33,6 +34,9 @@ from robocell_controller.trust.signing import DEVELOPMENT, load_signing_key
 from robocell_envs.cell_env import PickPlaceEnv
 
 SAMPLES = 1000  # observations of each kind that SB3 and ONNX Runtime must agree on
+# Steps from which the training envelope is taken, in the run's own cell and in each further one: what keeps one value
+# for a whole episode, as a part's height does, needs hundreds of episodes to show its range.
+LEARNED, LEARNED_BESIDE = 10_000, 2_000
 _GOLDEN = 256  # of each kind that travel with the bundle
 _SEED = 0
 
@@ -75,7 +79,8 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
     about, cell, model = read_run(run), cell_config(run), load_model(run)
     graph = policy_graph(model)
     policy = OnnxPolicy(out / POLICY, graph)
-    recorded, random = _recorded(cell, policy), _random()
+    met, random = _met(run, cell, policy), _random()
+    recorded = met[:SAMPLES]
     parity = Parity(_difference(model, policy, recorded), _difference(model, policy, random))
     if not parity.greatest <= TOLERANCE:
         found = f"ONNX Runtime's actions differ from SB3's by {parity.greatest:.1e}"
@@ -84,7 +89,7 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
     evaluation = _evaluation(run, about)
     files = {
         POLICY: graph,
-        CONTRACT: json_bytes(own_contract(cell, _cell_name(run), training_envelope(recorded)).model_dump()),
+        CONTRACT: json_bytes(own_contract(cell, _cell_name(run), training_envelope(met)).model_dump()),
         GOLDEN: _golden(model, recorded, random).to_bytes(),
         EVALUATION: json_bytes(evaluation),
         CARD: card(manifest, evaluation).encode(),
@@ -94,18 +99,24 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
     return parity
 
 
-def _recorded(cell: CellConfig, policy: OnnxPolicy) -> Vectors:
-    """Observations that the policy meets in the cell, on tuning seeds; [SAMPLES, 29]."""
+def _met(run: Path, cell: CellConfig, policy: OnnxPolicy) -> Vectors:
+    """Observations that the policy meets in all cells of its training, its own first; [steps, OBSERVATION_SIZE]."""
+    others = training_cells(training_config(run))[1:]
+    return np.concatenate([_recorded(cell, policy, LEARNED), *(_recorded(c, policy, LEARNED_BESIDE) for c in others)])
+
+
+def _recorded(cell: CellConfig, policy: OnnxPolicy, steps: int) -> Vectors:
+    """Observations that the policy meets in one cell, on tuning seeds; [steps, OBSERVATION_SIZE]."""
     env = PickPlaceEnv(cell)
     rows: list[Vectors] = []
-    for seed in episode_seeds("tuning", SAMPLES):
+    for seed in episode_seeds("tuning", steps):
         observation, _ = env.reset(seed=seed)
         ended = False
-        while not ended and len(rows) < SAMPLES:
+        while not ended and len(rows) < steps:
             rows.append(observation)
             observation, _, terminated, truncated, _ = env.step(policy.act(observation))
             ended = terminated or truncated
-        if len(rows) == SAMPLES:
+        if len(rows) == steps:
             break
     env.close()
     return np.array(rows)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def make_run(env: PickPlaceEnv, tmp_path: Path) -> Any:
 
 @pytest.fixture
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_module, "SAMPLES", 40)
+    for name in ("SAMPLES", "LEARNED", "LEARNED_BESIDE"):
+        monkeypatch.setattr(export_module, name, 40)
 
 
 def test_parity_is_proved_on_a_thousand_observations_of_each_kind() -> None:
@@ -102,6 +104,22 @@ def test_the_same_run_gives_the_same_bytes_and_none_of_this_machine(make_run: An
     assert not any(node.metadata_props or node.doc_string for node in graph.graph.node)
     assert b"site-packages" not in (tmp_path / "first" / POLICY).read_bytes()
     assert [opset.version for opset in graph.opset_import] == [18]
+
+
+@pytest.mark.usefixtures("few_samples")
+def test_the_training_envelope_is_that_of_every_cell_of_the_training(make_run: Any, tmp_path: Path) -> None:
+    envelopes = []
+    for also in ([], ["conveyor_pick"]):
+        run = make_run()
+        config = {**load(TrainingConfig, "agents", "pick_place").model_dump(), "also": also}
+        (run / "config.yaml").write_text(json.dumps(config))  # JSON is YAML
+        export(run, tmp_path / f"bundle{len(also)}")
+        envelopes.append(load_bundle(tmp_path / f"bundle{len(also)}").contract.training_envelope)
+        run.rename(tmp_path / f"done{len(also)}")
+    alone, both = envelopes
+    assert (np.array(both.lower) <= alone.lower).all()
+    assert (np.array(both.upper) >= alone.upper).all()
+    assert (np.array(both.upper) > alone.upper).any()
 
 
 @pytest.mark.usefixtures("few_samples")
