@@ -12,12 +12,13 @@ import numpy as np
 from robocell_agents import report_page as html
 from robocell_agents.files import write_text
 from robocell_agents.histogram import histogram
+from robocell_agents.run_machine import machine_sections
 from robocell_controller.contract import Array
 from robocell_controller.latency import QUANTILES
 from robocell_controller.log_reader import Log, read_log
 from robocell_controller.summary import PLACED, median_and_p95, success_rate
 
-_OWN_REASONS = ("clearing", "stopping", "waiting for a part")  # of the loop; all others are the safety kernel's
+_OWN_REASONS = ("clearing", "stopping", "waiting for a part")  # of the loop; all others are safety kernel's and guard's
 _QUANTILES = (*QUANTILES.values(), 1.0)
 
 
@@ -36,6 +37,7 @@ def _sections(log: Log) -> Iterator[str]:
     yield html.cards(list(_headline(log, cycles)))
     if cycles:
         yield html.section("Cycles", "Every part, by how its cycle ended.", _cycles(cycles))
+    yield from machine_sections(log)
     if len(log.ticks):
         yield html.section("Timing", _timing_note(log), _timing(log))
         yield html.section("Interventions", _INTERVENTIONS, _interventions(log))
@@ -67,7 +69,7 @@ def _headline(log: Log, cycles: Sequence[dict[str, Any]]) -> Iterator[tuple[str,
     if times:
         yield "cycle time", f"{times['median']:.2f} s", f"median; p95 {times['p95']:.2f} s"
     acted = sum(reason not in ("", *_OWN_REASONS) for reason in _reasons(log))
-    yield "interventions", str(acted), "ticks in which the safety kernel acted"
+    yield "interventions", str(acted), "ticks in which safety kernel or guard stepped in"
     stops = [event["cause"] for event in log.events if event["event"] == "stop"]
     yield "stops", str(len(stops)), stops[0] if stops else "the run came to its end"
 
@@ -116,7 +118,7 @@ def _reasons(log: Log) -> list[str]:
 def _interventions(log: Log) -> str:
     counts = Counter(reason for reason in _reasons(log) if reason)
     rows = [
-        [reason, "loop" if reason in _OWN_REASONS else "safety kernel", str(count)]
+        [reason, "loop" if reason in _OWN_REASONS else "safety kernel or guard", str(count)]
         for reason, count in counts.most_common()
     ]
     return html.table(["reason", "by", "ticks"], rows or [["none", "", "0"]], names=2)
@@ -125,7 +127,7 @@ def _interventions(log: Log) -> str:
 def _stops(log: Log) -> Iterator[tuple[str, str]]:
     for event in log.events:
         if event["event"] == "stop":
-            yield f"stop before tick {event['tick']}", event["cause"]
+            yield f"stop before tick {event['tick']}, cause {event.get('code', '-')}", event["cause"]
     held = int(np.isfinite(log.ticks["held"][:, 0]).sum()) if len(log.ticks) else 0
     yield "ticks without a command in time", str(held)
     yield "log frames lost", str(log.dropped)

@@ -119,8 +119,7 @@ class ControlLoop:
         self._outcomes[cycle.outcome] += 1
         if cycle.outcome == PLACED:
             self._times.append(cycle.time_s)
-        self._ticker.event("cycle", outcome=cycle.outcome, time_s=cycle.time_s)
-        self._production.cycle(good=cycle.outcome == PLACED)
+        self._production.cycle(cycle)
         self._on_cycle(cycle)
         if not last:
             if cycle.outcome != PLACED:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from robocell_controller.kpi import FinishedCycle, Kpis, StateChange, kpis
 from robocell_controller.packml import Cause, Command, Machine, State, StopCategory
+from robocell_controller.summary import PLACED, Cycle
 from robocell_controller.ticker import Ticker
 
 
@@ -46,12 +48,14 @@ class Production:
         if self._states:
             self.take(Command.DONE)
 
-    def cycle(self, good: bool) -> None:
+    def cycle(self, cycle: Cycle) -> None:
         """A part is finished."""
-        self._ended.append(self._now())
-        self._good.append(good)
-        self._energy.append(self._ticker.energy_j - self._spent)
+        now, energy = self._now(), self._ticker.energy_j - self._spent
+        self._ended.append(now)
+        self._good.append(cycle.outcome == PLACED)
+        self._energy.append(energy)
         self._spent = self._ticker.energy_j
+        self._ticker.event("cycle", outcome=cycle.outcome, time_s=cycle.time_s, time_ns=now, energy_j=energy)
 
     def kpis(self) -> dict[str, Any] | None:
         """The figures as JSON, times in s; None of a machine that never woke."""
@@ -59,7 +63,8 @@ class Production:
             return None
         changes = [StateChange(time, State(state)) for time, state in zip(self._entered, self._states, strict=True)]
         cycles = zip(self._ended, map(bool, self._good), self._energy, strict=True)
-        return _as_json(kpis(changes, (FinishedCycle(*cycle) for cycle in cycles), self._now(), self._planned_ns))
+        finished = (FinishedCycle(*cycle) for cycle in cycles)
+        return _as_json(kpis(changes, finished, self._now(), self._planned_ns))
 
     def _enter(self) -> None:
         machine, now = self._machine, self._now()
@@ -70,6 +75,18 @@ class Production:
 
     def _now(self) -> int:
         return self._ticker.plant_ticks * self._tick_ns
+
+
+def kpis_of(events: Sequence[dict[str, Any]], planned_run_time: float) -> dict[str, Any] | None:
+    """The same figures, from a run log's events, up to the last that has a time; None without a state among them."""
+    changes = [StateChange(e["time_ns"], State[e["state"]]) for e in events if e["event"] == "state"]
+    cycles = [
+        FinishedCycle(e["time_ns"], e["outcome"] == PLACED, e["energy_j"]) for e in events if e["event"] == "cycle"
+    ]
+    if not changes:
+        return None
+    end = max([*(change.time_ns for change in changes), *(cycle.time_ns for cycle in cycles)])
+    return _as_json(kpis(changes, cycles, end, round(1e9 * planned_run_time)))
 
 
 def _as_json(found: Kpis) -> dict[str, Any]:

@@ -57,7 +57,16 @@ def test_a_run_is_told_whole_and_offline(about: dict[str, Any], tmp_path: Path) 
     page = Page(tmp_path / "run.html")
     assert page.addresses == []
     assert page.bars > 5
-    for text in ("Run of <tiny>", "0 of 2", "time_limit", "action not finite", "a test's end", "clearing"):
+    for text in (
+        "Run of <tiny>",
+        "0 of 2",
+        "time_limit",
+        "action not finite",
+        "a test's end",
+        "clearing",
+        "OEE",
+        "11: An operator",
+    ):
         assert text in page.text
     assert ("<every> miss" in page.text) == bool(about)
 

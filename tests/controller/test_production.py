@@ -14,6 +14,7 @@ from robocell_controller.contract import CellState, JointCommand, PermitLost, Pl
 from robocell_controller.log_reader import read_log
 from robocell_controller.loop import ControlLoop
 from robocell_controller.periods import program_actor
+from robocell_controller.production import kpis_of
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_controller.run_log import LogFile, Recorder
 from robocell_controller.summary import RunSummary
@@ -45,7 +46,7 @@ class SpoiltPlant(SimulatedPlant):
 
 @pytest.fixture
 def drive(cell: CellConfig, tmp_path: Path) -> Callable[..., tuple[RunSummary, list[dict[str, Any]], Any]]:
-    """Runs the guided program: the summary, the machine's states and the ticks."""
+    """Runs the guided program: the summary, the machine's states and the log."""
 
     def run(parts: int, spoil: Spoil | None = None, supply: int = 99) -> tuple[RunSummary, list[dict[str, Any]], Any]:
         plant = SpoiltPlant(cell, seed=3)
@@ -59,13 +60,13 @@ def drive(cell: CellConfig, tmp_path: Path) -> Callable[..., tuple[RunSummary, l
             summary = loop.run(parts)
         plant.close()
         log = read_log(tmp_path / "run.log")
-        return summary, [event for event in log.events if event["event"] == "state"], log.ticks
+        return summary, [event for event in log.events if event["event"] == "state"], log
 
     return run
 
 
 def test_an_order_goes_through_the_states_to_complete(cell: CellConfig, drive: Any) -> None:
-    summary, states, ticks = drive(2)
+    summary, states, log = drive(2)
     assert [event["state"] for event in states] == [*START, "COMPLETING", "COMPLETE"]
     kpis = summary.kpis
     assert (kpis["produced"], kpis["good"], kpis["quality"], kpis["availability"]) == (2, 2, 1.0, 1.0)
@@ -73,9 +74,10 @@ def test_an_order_goes_through_the_states_to_complete(cell: CellConfig, drive: A
     assert kpis["effectiveness"] == pytest.approx(2 * cell.planned_run_time_s / summary.time_s)
     assert kpis["oee"] == pytest.approx(kpis["effectiveness"])
     assert kpis["parts_per_hour"] == pytest.approx(summary.parts_per_hour)
-    work = np.abs(ticks["tau"] * ticks["dq"]).sum() * cell.rates.tick
+    work = np.abs(log.ticks["tau"] * log.ticks["dq"]).sum() * cell.rates.tick
     assert kpis["energy_per_good_part_j"] == pytest.approx(work / 2)
     assert work > 1.0
+    assert kpis_of(log.events, cell.planned_run_time_s) == kpis
 
 
 def test_without_a_part_the_machine_is_suspended_then_stopped(drive: Any) -> None:
@@ -125,9 +127,9 @@ def test_a_contact_stops_the_arm_and_lets_it_leave(drive: Any) -> None:
     def touched(tick: int, state: CellState) -> CellState:
         return replace(state, tau=state.tau + 40.0) if 40 <= tick < 60 else state
 
-    summary, states, ticks = drive(1, touched)
+    summary, states, log = drive(1, touched)
     assert (summary.placed, summary.stopped) == (1, None)
     assert summary.interventions.keys() == {"contact"}
-    contact = np.flatnonzero(ticks["reason"] == b"contact")
+    contact = np.flatnonzero(log.ticks["reason"] == b"contact")
     assert contact[0] == 42  # the third tick on end
     assert states[-1]["state"] == "COMPLETE"
