@@ -25,6 +25,7 @@ TIME_LIMIT = "time_limit"  # failure class of a cycle that the plant never calle
 _RISE = np.array([0.0, 0.0, 1.0, 0.0, 1.0])  # up, fingers open
 _HOME_HEIGHT = 0.1  # m over the slot
 _AT_HOME = 0.01  # rad
+_LONGEST = 200  # characters of an error in the log
 
 
 class ControlLoop:
@@ -65,7 +66,7 @@ class ControlLoop:
         self._ticker.stop_cause = cause
 
     def run(self, parts: int) -> RunSummary:
-        """Picks and places ``parts`` parts; may be called once."""
+        """Picks and places ``parts`` parts; may be called once. An error of its own stops the arm and is raised."""
         started = self._clock.now()
         with no_collections():
             stopped = self._run(parts)
@@ -83,6 +84,9 @@ class ControlLoop:
             return self._stop(Cause.PERMIT_LOST, str(error))
         except PlantError as error:
             return self._stop(Cause.DRIVES_LOST, str(error))
+        except Exception as error:
+            self._stop(Cause.INTERNAL_FAULT, f"{type(error).__name__}: {error}"[:_LONGEST])
+            raise
         self._production.take(Command.COMPLETE, Command.DONE)
         return None
 

@@ -82,7 +82,9 @@ def test_a_run_whose_parent_is_killed_ends_by_itself(tmp_path: Path) -> None:
     assert len(children) == 4
     assert not [child for child in children if _runs(child)]
     left = read_log(log)
-    assert left.events[-1]["cause"] == "the drives stopped: no permission to move (the run's parent process)"
+    (stop,) = [event for event in left.events if event["event"] == "stop"]
+    assert stop["cause"] == "the drives stopped: no permission to move (the run's parent process)"
+    assert (left.events[-1]["state"], left.events[-1]["cause"]) == ("ABORTED", "PERMIT_LOST")
     assert left.dropped == 0
 
 

@@ -10,9 +10,11 @@ import pytest
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
-from robocell_controller.contract import CellState, JointCommand, PermitLost, PlantError
+from robocell_controller.contract import Array, CellState, JointCommand, PermitLost, PlantError
+from robocell_controller.estimator import View
 from robocell_controller.log_reader import read_log
 from robocell_controller.loop import ControlLoop
+from robocell_controller.path import ControlPath
 from robocell_controller.periods import program_actor
 from robocell_controller.production import kpis_of
 from robocell_controller.programs import PickPlaceProgram, load_program_config
@@ -113,6 +115,27 @@ def test_a_fault_aborts_with_its_cause(drive: Any, spoil: Spoil, cause: int) -> 
         ("ABORTED", cause),
     ]
     assert summary.kpis["oee"] == 0.0
+
+
+def test_an_error_of_the_actor_stops_the_arm_and_is_not_hidden(cell: CellConfig, tmp_path: Path) -> None:
+    def fail(path: ControlPath, view: View) -> Array:
+        if plant.ticks >= 20:
+            raise ZeroDivisionError("in the actor")
+        return np.array([0.0, -0.4, 0.0, 0.0, 1.0])
+
+    plant = SpoiltPlant(cell, seed=3)
+    with LogFile(tmp_path / "run.log", {}) as file:
+        loop = ControlLoop(cell, plant, fail, FreeRunningClock(), Recorder(file.append))
+        with pytest.raises(ZeroDivisionError, match="in the actor"):
+            loop.run(1)
+    plant.close()
+    log = read_log(tmp_path / "run.log")
+    assert log.ticks["dq_setpoint"][19].any()
+    assert not log.ticks["dq_setpoint"][-1].any()
+    assert [event.get("cause") for event in log.events if event["event"] == "stop"] == [
+        "ZeroDivisionError: in the actor"
+    ]
+    assert (log.events[-1]["state"], log.events[-1]["code"]) == ("ABORTED", 9)
 
 
 def test_a_plant_that_was_never_there_has_no_figures(drive: Any) -> None:
