@@ -16,6 +16,8 @@ from robocell_envs.scenario import BeltRun
 _THICKNESS = 0.03  # m
 _COLOUR = [0.22, 0.23, 0.25, 1.0]
 _BASE = -1  # a body's only link
+_WORLD: int = pybullet.WORLD_FRAME
+_velocity, _contacts = pybullet.getBaseVelocity, pybullet.getContactPoints
 _STILL = 1e-3  # rad/s
 _SPIN_RADIUS = 0.35  # of the part's width: where its friction acts against turning; 0.38 for a uniform square
 
@@ -58,20 +60,20 @@ class Belt:
 
     def _push(self, body: int, part: Part, time_step: float) -> None:
         client = self._client
-        contacts = pybullet.getContactPoints(self.body, body, _BASE, _BASE, client)
-        normal_force = sum([contact[9] for contact in contacts])
+        (vx, vy, _), (_, _, spin) = _velocity(body, client)
+        speed, (along_x, along_y) = self.speed * self.speed_share, self._along
+        slip_x, slip_y = speed * along_x - vx, speed * along_y - vy
+        if slip_x == slip_y == 0.0 and abs(spin) <= _STILL:
+            return  # as a rule: a part that rides along goes exactly as fast as the belt
+        normal_force = sum([contact[9] for contact in _contacts(self.body, body, _BASE, _BASE, client)])
         if normal_force <= 0.0:
             return
-        (vx, vy, _), (_, _, spin) = pybullet.getBaseVelocity(body, client)
-        speed = self.speed * self.speed_share
-        slip_x, slip_y = speed * self._along[0] - vx, speed * self._along[1] - vy
         slip, most = math.hypot(slip_x, slip_y), self._friction * self.friction_share * normal_force
-        position, _ = pybullet.getBasePositionAndOrientation(body, client)
         if slip > 0.0:
             push = min(most, part.mass * slip / time_step) / slip
-            force = [push * slip_x, push * slip_y, 0.0]
-            pybullet.applyExternalForce(body, _BASE, force, position, pybullet.WORLD_FRAME, client)
+            position, _ = pybullet.getBasePositionAndOrientation(body, client)
+            pybullet.applyExternalForce(body, _BASE, [push * slip_x, push * slip_y, 0.0], position, _WORLD, client)
         if abs(spin) > _STILL:
             inertia = part.mass * part.width**2 / 6
             torque = math.copysign(min(most * _SPIN_RADIUS * part.width, inertia * abs(spin) / time_step), -spin)
-            pybullet.applyExternalTorque(body, _BASE, [0.0, 0.0, torque], pybullet.WORLD_FRAME, client)
+            pybullet.applyExternalTorque(body, _BASE, [0.0, 0.0, torque], _WORLD, client)

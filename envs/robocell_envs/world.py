@@ -173,14 +173,17 @@ class World:
         """
         self.prepare(gripper)
         self._stepped = True
-        for positions, speeds in self.joint_targets(q, dq):
-            self.gripper.drive(gripper)
+        belt, closing, watched = self.belt, gripper < 0.0, gripper >= 0.0 and self.near
+        self.gripper.drive(gripper)
+        for tick, (positions, speeds) in enumerate(self.joint_targets(q, dq)):
+            if closing and tick:  # an open hand is told once where to go; one that closes looks how far it has come
+                self.gripper.drive(gripper)
             for position in positions:
                 self.drive_arm(position, speeds)
-                if self.belt:
-                    self.belt.drive(self._time_step)
+                if belt:
+                    belt.drive(self._time_step)
                 self.step()
-            if gripper >= 0.0 and self.near:
+            if watched:
                 self._watch_impact()
 
     def expect_hand(self, near: bool) -> None:
