@@ -44,11 +44,14 @@ class Gripper:
         self._driven: float | None = None
         self._force_share = self._pad_share = 1.0
 
-    def drive(self, command: float) -> None:
-        """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
+    def drive(self, command: float, near: bool) -> None:
+        """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force.
+
+        ``near`` says whether the part is, so that the pads may touch it.
+        """
         if command < 0.0:
             force = max(-command * self._config.force_max_n, self._config.force_min_n)
-            self._close(self._force_share * force)
+            self._close(self._force_share * force, near)
         elif command != self._driven or self._state != _FREE:
             for joint in FINGER_JOINTS:
                 self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)
@@ -66,7 +69,7 @@ class Gripper:
             # An anchored contact keeps its friction for as long as it holds; this makes the contacts anew.
             self._client.setCollisionFilterGroupMask(self._arm, joint, *COLLIDES)
 
-    def _close(self, force: float) -> None:
+    def _close(self, force: float, near: bool) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
         (left, left_speed, *_), (_, right_speed, *_) = _joint_states(self._arm, FINGER_JOINTS, self._number)
         state, speed = self._state, self._config.finger_speed_m_s
@@ -74,7 +77,7 @@ class Gripper:
             self._state = _CLOSING
         elif state == _FREE or (state == _CLOSING and -left_speed - right_speed < _STALLED * speed):
             self._state = state + 1
-            if state == _FREE:
+            if state == _FREE and near:
                 self._hold_contacts_longer()
             if self._state == _GRIPPING:
                 self._go(FINGER_JOINTS[0], left, _HOLD_GAIN, _COUPLING_FORCE)

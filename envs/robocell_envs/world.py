@@ -174,10 +174,10 @@ class World:
         self.prepare(gripper)
         self._stepped = True
         belt, closing, watched = self.belt, gripper < 0.0, gripper >= 0.0 and self.near
-        self.gripper.drive(gripper)
+        self.gripper.drive(gripper, self.near)
         for tick, (positions, speeds) in enumerate(self.joint_targets(q, dq)):
             if closing and tick:  # an open hand is told once where to go; one that closes looks how far it has come
-                self.gripper.drive(gripper)
+                self.gripper.drive(gripper, self.near)
             for position in positions:
                 self.drive_arm(position, speeds)
                 if belt:
