@@ -47,7 +47,7 @@ def _replayed(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
         for near, gripper, ticks in periods:
             world.expect_hand(near)
             world.prepare(gripper)
-            world.gripper.drive(gripper)
+            world.gripper.drive(gripper, near)
             for positions, speeds in ticks:
                 for position in positions:
                     world.drive_arm(position, speeds)

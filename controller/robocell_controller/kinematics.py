@@ -102,8 +102,8 @@ class Kinematics:
         self._square.compute(square)
 
     def _read_pose(self) -> TcpPose:
-        placement = pin.updateFramePlacement(self._model, self._data, self._tcp)
-        return TcpPose(placement.translation.copy(), placement.rotation.copy())
+        matrix = pin.updateFramePlacement(self._model, self._data, self._tcp).homogeneous  # a copy
+        return TcpPose(matrix[:3, 3], matrix[:3, :3])
 
 
 def _se3(rpy_xyz: list[float]) -> pin.SE3:

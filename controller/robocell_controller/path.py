@@ -75,4 +75,7 @@ def _sane(action: npt.NDArray[np.floating]) -> list[float] | None:
     if values.shape != (ACTION_SIZE,):
         return None
     numbers: list[float] = values.tolist()
-    return [min(max(number, -1.0), 1.0) for number in numbers] if all(map(math.isfinite, numbers)) else None
+    if not all(map(math.isfinite, numbers)):
+        return None
+    within = min(numbers) >= -1.0 and max(numbers) <= 1.0
+    return numbers if within else [min(max(number, -1.0), 1.0) for number in numbers]
