@@ -88,7 +88,7 @@ class Motion:
         self._braking = config.workspace_braking_m_s2
         limits = robot.limits
         acceleration = _ACCELERATION_SHARE * limits.acceleration
-        self._acceleration = acceleration
+        self._acceleration, self._ramps = acceleration, acceleration.tolist()
         self._fastest = limits.velocity
         self._joints = np.stack([limits.lower, limits.upper, limits.velocity, acceleration], axis=1).tolist()
         self._rest = np.array(robot.rest_posture_rad)
@@ -122,7 +122,7 @@ class Motion:
         n = len(elapsed)
         change = wanted * self._share_within_limits(setpoint.q, wanted) - setpoint.dq
         known[0], known[1], known[2] = setpoint.q, setpoint.dq, change
-        ramp = max(tick, *(np.abs(change) / self._acceleration).tolist())
+        ramp = max(tick, *[abs(each) / most for each, most in zip(change.tolist(), self._ramps, strict=True)])
         shares = [passed / ramp if passed < ramp else 1.0 for passed in elapsed]
         weights[:, 2] = [tick * total for total in accumulate(shares)] + shares
         setpoints = weights.dot(known)
