@@ -55,16 +55,16 @@ class Belt:
     def drive(self, time_step: float) -> None:
         """Moves the belt on by one physics step of ``time_step`` s and pushes the parts on it."""
         self.travel += self.speed * time_step
-        for body, part in self._parts.items():
-            self._push(body, part, time_step)
-
-    def _push(self, body: int, part: Part, time_step: float) -> None:
-        client = self._client
-        (vx, vy, _), (_, _, spin) = _velocity(body, client)
         speed, (along_x, along_y) = self.speed * self.speed_share, self._along
-        slip_x, slip_y = speed * along_x - vx, speed * along_y - vy
-        if slip_x == slip_y == 0.0 and abs(spin) <= _STILL:
-            return  # as a rule: a part that rides along goes exactly as fast as the belt
+        for body, part in self._parts.items():
+            (vx, vy, _), (_, _, spin) = _velocity(body, self._client)
+            slip_x, slip_y = speed * along_x - vx, speed * along_y - vy
+            if slip_x or slip_y or abs(spin) > _STILL:  # as a rule a part rides along exactly as fast as the belt
+                self._push(body, part, (slip_x, slip_y, spin), time_step)
+
+    def _push(self, body: int, part: Part, slips: tuple[float, float, float], time_step: float) -> None:
+        """Friction against the slip of a part: x and y in m/s, and its spin, rad/s."""
+        client, (slip_x, slip_y, spin) = self._client, slips
         normal_force = sum([contact[9] for contact in _contacts(self.body, body, _BASE, _BASE, client)])
         if normal_force <= 0.0:
             return
