@@ -42,6 +42,7 @@ class Belt:
         self._parts: dict[int, Part] = {}
         self.speed = run.speed  # of the drum that drives it, and that its encoder sits on
         self.travel = 0.0  # of the drum
+        self.halted = False
         self.speed_share = self.friction_share = 1.0  # what faults leave of them
 
     def carry(self, body: int, part: Part) -> None:
@@ -54,8 +55,9 @@ class Belt:
 
     def drive(self, time_step: float) -> None:
         """Moves the belt on by one physics step of ``time_step`` s and pushes the parts on it."""
-        self.travel += self.speed * time_step
-        speed, (along_x, along_y) = self.speed * self.speed_share, self._along
+        drum = 0.0 if self.halted else self.speed
+        self.travel += drum * time_step
+        speed, (along_x, along_y) = drum * self.speed_share, self._along
         for body, part in self._parts.items():
             (vx, vy, _), (_, _, spin) = _velocity(body, self._client)
             slip_x, slip_y = speed * along_x - vx, speed * along_y - vy

@@ -261,6 +261,11 @@ class World:
         if self.belt:
             self.belt.release(body)
 
+    def halt_belt(self, halted: bool) -> None:
+        """Stops the belt, or lets it run again."""
+        if self.belt:
+            self.belt.halted = halted
+
     def rest(self, body: int) -> None:
         """Lets a part sleep that lies still: it costs nothing until something that moves touches it."""
         states = pybullet.ACTIVATION_STATE_ENABLE_SLEEPING | pybullet.ACTIVATION_STATE_SLEEP
