@@ -163,13 +163,14 @@ class Motion:
 
         Written out joint by joint: for seven numbers that is faster than array operations.
         """
-        share = 1.0
+        share, period = 1.0, self._period
         for position, speed, (lower, upper, fastest, braking) in zip(
             q.tolist(), dq.tolist(), self._joints, strict=True
         ):
             room = (upper - position if speed > 0.0 else position - lower) - _JOINT_MARGIN
             speed = abs(speed)
-            allowed = min(fastest, math.sqrt(braking * max(room - speed * self._period, 0.0)))
+            room -= speed * period
+            allowed = min(fastest, math.sqrt(braking * room)) if room > 0.0 else 0.0
             if allowed < speed * share:
                 share = allowed / speed
         return share
