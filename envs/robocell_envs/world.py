@@ -1,7 +1,7 @@
 """The simulated world: one Bullet client with the arm, a table, a tray slot and one part.
 
-A reset takes out all but the table and the arm, which goes to its start pose, and adds the rest anew, so that nothing is
-left of what has touched: that is bit-reproducible, as ``resetSimulation`` is, and takes a third of the time. Moving
+A reset takes out all but the table and the arm, which goes to its start pose, and adds the rest anew, so that nothing
+is left of what has touched: that is bit-reproducible, as ``resetSimulation`` is, and takes a third of the time. Moving
 bodies back or restoring a state with contacts is not (bullet3 #2442).
 """
 
