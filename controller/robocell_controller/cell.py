@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 from robocell_controller.config import Config, load
@@ -29,7 +28,7 @@ class CellConfig(Config):
     plant: str
     simulation: dict[str, Any]
 
-    @cached_property
+    @property
     def steps_per_cycle(self) -> int:
         """Policy periods after which a cycle counts as failed."""
         return round(self.cycle_time_limit_s * self.rates.policy_hz)

@@ -205,7 +205,8 @@ class SimulatedPlant:
         record.lifted |= self.now.held and self.now.raised
         record.peak_force = max(record.peak_force, truth.part_force)
         record.impact = max(record.impact, truth.impact)
-        record.energy += float(np.abs(truth.tau).dot(np.abs(truth.dq))) * self._tick * self._ticks_per_period
+        efforts = np.abs(truth.joints[JOINTS:])  # speeds, then torques
+        record.energy += float(efforts[:JOINTS].dot(efforts[JOINTS:])) * self._tick * self._ticks_per_period
 
     def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:
         if self._sensed is not self._drives.faults:

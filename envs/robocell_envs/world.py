@@ -1,8 +1,8 @@
 """The simulated world: one Bullet client with the arm, a table, a tray slot and one part.
 
-A reset takes everything out but the arm, which goes to its start pose, and adds it anew, so that nothing is left of
-what has touched: that is bit-reproducible, as ``resetSimulation`` is, and takes a third of the time. Moving bodies back
-or restoring a state with contacts is not (bullet3 #2442).
+A reset takes out all but the table and the arm, which goes to its start pose, and adds the rest anew, so that nothing
+is left of what has touched: that is bit-reproducible, as ``resetSimulation`` is, and takes a third of the time. Moving
+bodies back or restoring a state with contacts is not (bullet3 #2442).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _ROLLING = 0.001  # m, lever of rolling resistance: without it a disc wobbles on
 _PAD_LEVER = 0.0067
 _ARM_GAINS = ([1.0] * JOINTS,) * 2  # shares of position and velocity error that are corrected in one physics step
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
+_KEPT = 2  # bodies that stay in a world that is not built from nothing: arm and table
 _BUILDS = 100  # worlds between two that are built from nothing
 _ANY_LINK = -2  # in a question for contacts
 _POSITION_CONTROL: int = pybullet.POSITION_CONTROL
@@ -140,7 +141,6 @@ class World:
         self._clear(anew=scenario.recipe is not None or self._builds % _BUILDS == 0)
         self._place_arm(q, dq, gripper_width)
         self._stepped = False
-        self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
         self._add_stations(scenario)
         self.part = self._add_part(scenario.part, scenario.part_position, scenario.part_yaw)
         self.belt = Belt(self.client, scenario.belt) if scenario.belt else None
@@ -305,13 +305,13 @@ class World:
         return max(forces.values(), default=0.0)
 
     def _clear(self, anew: bool) -> None:
-        """Leaves nothing but the arm, or if ``anew`` not even that.
+        """Leaves nothing but arm and table; makes these anew too if ``anew``.
 
-        Only the latter frees the shapes of former parts, and is exact after parts that have left the cell early.
+        Only that frees the shapes of former parts, and is exact after parts that have left the cell early.
         """
         client = self.client
         if not anew:
-            for index in reversed(range(1, client.getNumBodies())):
+            for index in reversed(range(_KEPT, client.getNumBodies())):
                 client.removeBody(client.getBodyUniqueId(index))
             client.performCollisionDetection()
         else:
@@ -327,6 +327,7 @@ class World:
             client.setGravity(0.0, 0.0, _GRAVITY)
             self.arm = self._add_arm()
             self._boxes: dict[tuple[float, ...], int] = {}
+            self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
         self._builds += 1
 
     def _add_arm(self) -> int:
