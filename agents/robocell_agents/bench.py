@@ -12,6 +12,7 @@ import numpy as np
 
 from robocell_agents import provenance
 from robocell_agents.bench_floor import floors
+from robocell_agents.bench_parts import parts_cost
 from robocell_agents.bench_resources import resources
 from robocell_controller.progress import progress_bar
 from robocell_envs.bullet import quiet
@@ -51,6 +52,7 @@ def bench_env(rounds: int, resets: int) -> dict[str, Any]:
         **provenance.record(),
         "contestants": _compared(contestants, _rates(contestants, rounds)),
         "resources": {name: resources(name, rounds, resets) for name in _OURS},
+        "parts_in_cell": parts_cost(rounds),
     }
 
 

@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from robocell_envs.bullet import number, pybullet
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.world import Targets
 
@@ -28,12 +29,13 @@ def floors(env: PickPlaceEnv, steps: int) -> dict[str, Floor]:
 
 def _at_rest(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
     world, rates, q = env.plant.world, env.cell.rates, env.plant.truth.q
+    step, client = pybullet.stepSimulation, number(world.client)
 
     def play() -> None:
         start()
         world.follow(q[None], np.zeros((1, q.size)), 1.0)
         for _ in range(steps * rates.physics_hz // rates.policy_hz):
-            world.step()
+            step(client)
 
     return play
 
@@ -47,11 +49,10 @@ def _replayed(env: PickPlaceEnv, start: Floor, steps: int) -> Floor:
         for near, gripper, ticks in periods:
             world.expect_hand(near)
             world.prepare(gripper)
-            world.gripper.drive(gripper)
-            for positions, speeds in ticks:
+            world.gripper.drive(gripper, near)
+            for positions, speed in ticks:
                 for position in positions:
-                    world.drive_arm(position, speeds)
-                    world.step()
+                    world.step(position, speed)
 
     return play
 

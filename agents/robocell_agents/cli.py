@@ -188,7 +188,7 @@ def results(
 
 def bench_env(
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved turns of each contestant.")] = 7,
-    resets: Annotated[int, typer.Option(min=1, help="Resets over which memory is watched.")] = 2000,
+    resets: Annotated[int, typer.Option(min=1, help="Resets over which memory is watched.")] = 10_000,
     as_json: JsonOption = False,
 ) -> None:
     """Simulated seconds per CPU second, against the cells' own physics and other arms; processes and memory."""

@@ -19,6 +19,7 @@ from robocell_agents.tables import (
     limit_rows,
     markdown_table,
     metric_cells,
+    parts_rows,
     resource_rows,
     speed_rows,
 )
@@ -144,8 +145,9 @@ def _success_and_pace(metrics: dict[str, Any]) -> str:
 
 
 def speed_tables(document: dict[str, Any]) -> str:
-    """Speeds, and processes and memory, as Markdown."""
-    return "\n\n".join(markdown_table(table) for table in (speed_rows(document), resource_rows(document)))
+    """Speeds, processes and memory, and the cost of many parts, as Markdown."""
+    rows = (speed_rows(document), resource_rows(document), parts_rows(document))
+    return "\n\n".join(markdown_table(table) for table in rows)
 
 
 def _limit(document: dict[str, Any]) -> str:

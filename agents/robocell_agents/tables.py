@@ -60,9 +60,10 @@ def tuning_table(document: dict[str, Any]) -> Table:
 
 
 def bench_tables(document: dict[str, Any]) -> list[Table]:
-    """Speeds side by side, and what each of our cells takes of the machine."""
+    """Speeds side by side, what each of our cells takes of the machine, and what more parts in it cost."""
     tables = []
-    for title, rows in (("speed", speed_rows(document)), ("resources", resource_rows(document))):
+    parts = ("parts in the cell", parts_rows(document))
+    for title, rows in (("speed", speed_rows(document)), ("resources", resource_rows(document)), parts):
         tables.append(_table(f"robocell bench env: {title}", rows[0][0], tuple(rows[0][1:])))
         for row in rows[1:]:
             tables[-1].add_row(*row)
@@ -98,6 +99,16 @@ def resource_rows(document: dict[str, Any]) -> list[list[str]]:
             f"{row['growth_mib']:.1f} MiB in {row['resets']}",
         ]
         for name, row in document["resources"].items()
+    ]
+
+
+def parts_rows(document: dict[str, Any]) -> list[list[str]]:
+    """Header, then a row for one part in the cell and one for many that rest."""
+    row = document["parts_in_cell"]
+    return [
+        ["parts in the cell", "CPU time of a step", "against one part"],
+        ["1", f"{row['step_us_one_part']:.0f} µs", "1.00×"],
+        [f"{row['parts']}", f"{row['step_us']:.0f} µs", f"{row['against_one_part']:.2f}×"],
     ]
 
 

@@ -30,7 +30,10 @@ class TcpPose:
 
 
 class Kinematics:
-    """Kinematics of one arm; ``model`` is Pinocchio's. Not thread-safe: it reuses Pinocchio's workspace."""
+    """Kinematics of one arm; ``model`` is Pinocchio's.
+
+    Not thread-safe: it reuses Pinocchio's workspace, and remembers the last pose.
+    """
 
     def __init__(self, robot: RobotConfig) -> None:
         """Builds the kinematic chain from the robot's joint placements."""
@@ -46,16 +49,24 @@ class Kinematics:
         self._data = self.model.createData()
         self._rest = np.array(robot.rest_posture_rad)
         self._square = eigenpy.LDLT(6)
+        self._asked = b""  # the joint positions that the last pose and Jacobian belong to
 
     def pose(self, q: Array) -> TcpPose:
         """TCP pose at joint positions ``q`` [7] rad."""
-        pin.forwardKinematics(self.model, self._data, q)
-        return self._read_pose()
+        return self.pose_and_jacobian(q)[0]
 
     def pose_and_jacobian(self, q: Array) -> tuple[TcpPose, Array]:
-        """TCP pose and Jacobian [6, 7]: base-aligned linear (m/s), then angular (rad/s) velocity per rad/s."""
-        jacobian = pin.computeFrameJacobian(self.model, self._data, q, self._tcp, pin.LOCAL_WORLD_ALIGNED)
-        return self._read_pose(), jacobian
+        """TCP pose and Jacobian [6, 7]: base-aligned linear (m/s), then angular (rad/s) velocity per rad/s.
+
+        They are for reading only: whoever asks next for the same joint positions is given the same arrays.
+        """
+        asked = q.tobytes()
+        if asked != self._asked:
+            jacobian = pin.computeFrameJacobian(self.model, self._data, q, self._tcp, pin.LOCAL_WORLD_ALIGNED)
+            matrix = pin.updateFramePlacement(self.model, self._data, self._tcp).homogeneous
+            self._answer = TcpPose(matrix[:3, 3], matrix[:3, :3]), jacobian
+            self._asked = asked
+        return self._answer
 
     def solve(self, jacobian: Array, twist: Array, preferred: Array) -> Array:
         """Joint velocity [7] that gives the TCP ``twist`` [6] and otherwise stays near ``preferred`` [7] rad/s."""
@@ -105,10 +116,6 @@ class Kinematics:
         square = jacobian.dot(jacobian.T)  # for arrays this small a third quicker than ``@``
         square += _DAMPING
         self._square.compute(square)
-
-    def _read_pose(self) -> TcpPose:
-        tcp = pin.updateFramePlacement(self.model, self._data, self._tcp)
-        return TcpPose(tcp.translation.copy(), tcp.rotation.copy())
 
 
 def placement(rpy_xyz: list[float]) -> pin.SE3:

@@ -88,13 +88,14 @@ class Motion:
         self._braking = config.workspace_braking_m_s2
         limits = robot.limits
         acceleration = _ACCELERATION_SHARE * limits.acceleration
-        self._acceleration = acceleration
+        self._acceleration, self._ramps = acceleration, acceleration.tolist()
         self._fastest = limits.velocity
         self._joints = np.stack([limits.lower, limits.upper, limits.velocity, acceleration], axis=1).tolist()
         self._rest = np.array(robot.rest_posture_rad)
         self._walls = list(zip(config.workspace_lower_m, config.workspace_upper_m, strict=True))
         self._tick = rates.tick
         self._period = rates.tick * rates.ticks
+        self._elapsed = [rates.tick * k for k in range(1, rates.ticks + 1)]  # s, at the end of each tick
         self._weights = _weights(rates)
         self._known = np.empty((3, JOINTS))
 
@@ -117,12 +118,13 @@ class Motion:
 
         All setpoints are weighted sums of three vectors: position and velocity now, and the change of velocity.
         """
-        n, known, weights = len(self._weights) // 2, self._known, self._weights
+        elapsed, known, weights, tick = self._elapsed, self._known, self._weights, self._tick
+        n = len(elapsed)
         change = wanted * self._share_within_limits(setpoint.q, wanted) - setpoint.dq
         known[0], known[1], known[2] = setpoint.q, setpoint.dq, change
-        ramp = max(self._tick, *(np.abs(change) / self._acceleration).tolist())
-        shares = [min(self._tick * k / ramp, 1.0) for k in range(1, n + 1)]
-        weights[:, 2] = [self._tick * total for total in accumulate(shares)] + shares
+        ramp = max(tick, *[abs(each) / most for each, most in zip(change.tolist(), self._ramps, strict=True)])
+        shares = [passed / ramp if passed < ramp else 1.0 for passed in elapsed]
+        weights[:, 2] = [tick * total for total in accumulate(shares)] + shares
         setpoints = weights.dot(known)
         return Segment(setpoints[:n], setpoints[n:], gripper)
 
@@ -161,13 +163,14 @@ class Motion:
 
         Written out joint by joint: for seven numbers that is faster than array operations.
         """
-        share = 1.0
+        share, period = 1.0, self._period
         for position, speed, (lower, upper, fastest, braking) in zip(
             q.tolist(), dq.tolist(), self._joints, strict=True
         ):
             room = (upper - position if speed > 0.0 else position - lower) - _JOINT_MARGIN
             speed = abs(speed)
-            allowed = min(fastest, math.sqrt(braking * max(room - speed * self._period, 0.0)))
+            room -= speed * period
+            allowed = min(fastest, math.sqrt(braking * room)) if room > 0.0 else 0.0
             if allowed < speed * share:
                 share = allowed / speed
         return share

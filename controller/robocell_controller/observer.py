@@ -79,8 +79,9 @@ class Observer:
         """Observation, shape [OBSERVATION_SIZE], float32, within ±``BOUNDS``."""
         values = np.array(self._values(view))
         values /= _SCALES
-        vector: npt.NDArray[np.float32] = np.minimum(np.maximum(values, _LOWEST), _HIGHEST).astype(np.float32)
-        return vector
+        np.maximum(values, _LOWEST, out=values)
+        np.minimum(values, _HIGHEST, out=values)
+        return values.astype(np.float32)
 
     def _values(self, view: View) -> list[float]:
         """The quantities. Numbers one by one: for vectors of three that is faster than array operations."""

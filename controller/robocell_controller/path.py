@@ -82,8 +82,8 @@ def _sane(action: npt.NDArray[np.floating]) -> list[float] | None:
     if values.shape != (ACTION_SIZE,):
         return None
     numbers: list[float] = values.tolist()
-    return [_rounded(number) for number in numbers] if all(map(math.isfinite, numbers)) else None
-
-
-def _rounded(number: float) -> float:
-    return round(min(max(number, -1.0), 1.0) * _STEPS) / _STEPS
+    if not all(map(math.isfinite, numbers)):
+        return None
+    within = min(numbers) >= -1.0 and max(numbers) <= 1.0
+    clipped = numbers if within else [min(max(number, -1.0), 1.0) for number in numbers]
+    return [round(number * _STEPS) / _STEPS for number in clipped]

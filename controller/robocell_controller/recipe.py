@@ -75,7 +75,8 @@ class RecipeConfig(Config):
 
     Parts wait in the places of ``infeed``, or come on the cell's belt if there is none; ``shuffled`` mixes the lines'
     parts. A slot that is named again is one of the next tray: the full one is exchanged. Defective parts go to the bin
-    ``rejects``, and their slot is kept for the line's next part; without ``rejects`` nobody looks for defects.
+    ``rejects``, and their slot is kept for the line's next part; without ``rejects`` nobody looks for defects. With
+    ``belt_stops`` the belt halts when the part whose turn it is passes its middle, until that part is lifted off.
     """
 
     trays: Annotated[dict[str, PatternConfig], Len(1)]
@@ -84,6 +85,7 @@ class RecipeConfig(Config):
     shuffled: bool
     rejects: str | None
     order: Annotated[list[LineConfig], Len(1)]
+    belt_stops: bool = False
 
     @property
     def parts(self) -> int:
@@ -113,6 +115,8 @@ class RecipeConfig(Config):
             for slot in line.slots:
                 if slot >= most or line.slots.count(slot) > 1:
                     raise ValueError(f"order[{number}].slots: {slot} to be one of 0 to {most - 1}, and named once")
+        if self.infeed and self.belt_stops:
+            raise ValueError("belt_stops: true to go with parts that come on a belt, not by infeed")
         if self.infeed and self.infeed.places < self.parts:
             raise ValueError(f"infeed: {self.infeed.places} places to be enough for {self.parts} parts")
         return self

@@ -16,6 +16,8 @@ from robocell_envs.scenario import BeltRun
 _THICKNESS = 0.03  # m
 _COLOUR = [0.22, 0.23, 0.25, 1.0]
 _BASE = -1  # a body's only link
+_WORLD: int = pybullet.WORLD_FRAME
+_velocity, _contacts = pybullet.getBaseVelocity, pybullet.getContactPoints
 _STILL = 1e-3  # rad/s
 _SPIN_RADIUS = 0.35  # of the part's width: where its friction acts against turning; 0.38 for a uniform square
 
@@ -40,6 +42,7 @@ class Belt:
         self._parts: dict[int, Part] = {}
         self.speed = run.speed  # of the drum that drives it, and that its encoder sits on
         self.travel = 0.0  # of the drum
+        self.halted = False
         self.speed_share = self.friction_share = 1.0  # what faults leave of them
 
     def carry(self, body: int, part: Part) -> None:
@@ -52,26 +55,27 @@ class Belt:
 
     def drive(self, time_step: float) -> None:
         """Moves the belt on by one physics step of ``time_step`` s and pushes the parts on it."""
-        self.travel += self.speed * time_step
+        drum = 0.0 if self.halted else self.speed
+        self.travel += drum * time_step
+        speed, (along_x, along_y) = drum * self.speed_share, self._along
         for body, part in self._parts.items():
-            self._push(body, part, time_step)
+            (vx, vy, _), (_, _, spin) = _velocity(body, self._client)
+            slip_x, slip_y = speed * along_x - vx, speed * along_y - vy
+            if slip_x or slip_y or abs(spin) > _STILL:  # as a rule a part rides along exactly as fast as the belt
+                self._push(body, part, (slip_x, slip_y, spin), time_step)
 
-    def _push(self, body: int, part: Part, time_step: float) -> None:
-        client = self._client
-        contacts = pybullet.getContactPoints(self.body, body, _BASE, _BASE, client)
-        normal_force = sum([contact[9] for contact in contacts])
+    def _push(self, body: int, part: Part, slips: tuple[float, float, float], time_step: float) -> None:
+        """Friction against the slip of a part: x and y in m/s, and its spin, rad/s."""
+        client, (slip_x, slip_y, spin) = self._client, slips
+        normal_force = sum([contact[9] for contact in _contacts(self.body, body, _BASE, _BASE, client)])
         if normal_force <= 0.0:
             return
-        (vx, vy, _), (_, _, spin) = pybullet.getBaseVelocity(body, client)
-        speed = self.speed * self.speed_share
-        slip_x, slip_y = speed * self._along[0] - vx, speed * self._along[1] - vy
         slip, most = math.hypot(slip_x, slip_y), self._friction * self.friction_share * normal_force
-        position, _ = pybullet.getBasePositionAndOrientation(body, client)
         if slip > 0.0:
             push = min(most, part.mass * slip / time_step) / slip
-            force = [push * slip_x, push * slip_y, 0.0]
-            pybullet.applyExternalForce(body, _BASE, force, position, pybullet.WORLD_FRAME, client)
+            position, _ = pybullet.getBasePositionAndOrientation(body, client)
+            pybullet.applyExternalForce(body, _BASE, [push * slip_x, push * slip_y, 0.0], position, _WORLD, client)
         if abs(spin) > _STILL:
             inertia = part.mass * part.width**2 / 6
             torque = math.copysign(min(most * _SPIN_RADIUS * part.width, inertia * abs(spin) / time_step), -spin)
-            pybullet.applyExternalTorque(body, _BASE, [0.0, 0.0, torque], pybullet.WORLD_FRAME, client)
+            pybullet.applyExternalTorque(body, _BASE, [0.0, 0.0, torque], _WORLD, client)

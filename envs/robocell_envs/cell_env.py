@@ -93,10 +93,11 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         self.plant = SimulatedPlant(self.cell, visual=render_mode is not None, window=human)
         self._clock = viewed(self.plant.world.client, self.cell.rates.policy_hz) if human else FreeRunningClock()
         self.path = self.cell.control_path()
+        self.plant.kinematics = self.path.kinematics  # sound encoders and truth ask for the same pose: reckoned once
         self.observation_space = gymnasium.spaces.Box(-BOUNDS, BOUNDS, dtype=np.float32)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), dtype=np.float32)
         self._stroke = self.cell.load_robot().gripper.stroke_m
-        self._period = self.cell.rates.tick * self.cell.rates.ticks
+        self._period, self._most_steps = self.cell.rates.tick * self.cell.rates.ticks, self.cell.steps_per_cycle
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -124,7 +125,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         placed = outcome == task.PLACED
         weights = self.plant.config.task.reward
         terms = task.reward_terms(weights, before, self.plant.now, outcome, self._period)
-        truncated = outcome is None and self._steps >= self.cell.steps_per_cycle
+        truncated = outcome is None and self._steps >= self._most_steps
         info: dict[str, Any] = {"reward_terms": terms, "is_success": placed}
         if outcome or truncated:
             info["cycle"] = self._cycle(placed)

@@ -38,10 +38,14 @@ class Drives:
     def reset(self, timeline: Timeline, q: Array, gripper: float) -> None:
         """A cold start at the joint positions ``q`` [7] rad with the ``gripper`` command; :meth:`begin` follows."""
         self._late: deque[JointCommand] = deque()
+        self._followed: tuple[Array, Array, float] | None = None  # the setpoints of the last period, if all were sound
         self._held = JointCommand(q + timeline[0].faults.encoder_offset_rad, np.zeros_like(q), gripper)
 
     def begin(self, timeline: Timeline) -> None:
         """The next part, in a world just built, with the faults that come with it; the drives go on."""
+        if self._followed:
+            q, dq, gripper = self._followed
+            self._held, self._followed = JointCommand(q[-1], dq[-1], gripper), None
         self._pending = deque((first_tick(onset.at, self._tick), onset.faults) for onset in timeline)
         self._sound = not self._late and all(onset.faults == SOUND for onset in timeline)
         self._ticks = 0
@@ -51,7 +55,7 @@ class Drives:
         """Lets one tick pass for each row of the setpoints ``q`` rad and ``dq`` rad/s, both [ticks, 7]."""
         if self._sound:
             self._world.follow(q, dq, gripper)
-            self._held = JointCommand(q[-1], dq[-1], gripper)
+            self._followed = q, dq, gripper
             return
         for position, speed in zip(q, dq, strict=True):
             self._set_in()

@@ -96,6 +96,8 @@ ALL_SOUND: Timeline = (Onset(0.0, SOUND),)
 
 def draw_timeline(config: FaultsConfig, events: list[EventConfig], seed: np.random.SeedSequence) -> Timeline:
     """The faults of one episode; each event has its own stream, so that adding one shifts no other."""
+    if not (config.model_fields_set or events):
+        return ALL_SOUND
     first, *streams = (np.random.default_rng(child) for child in seed.spawn(1 + len(events)))
     later = [(_value(event.at_s, stream), event.faults, stream) for event, stream in zip(events, streams, strict=True)]
     timeline, faults = [], SOUND

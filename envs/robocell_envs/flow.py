@@ -34,6 +34,7 @@ class Flow:
         self._placed: list[int] = []
         self._come = 1
         bins = scenario.recipe.bins.values() if scenario.recipe else ()
+        self._stops = scenario.recipe is not None and scenario.recipe.belt_stops
         self._walls = max((each.wall_height_m for each in bins), default=0.0)
         if self._belt is None:
             for _ in self.jobs[1:]:
@@ -50,6 +51,8 @@ class Flow:
             self.missed.append(index)
         if len(self._bodies) != there:
             self._look()
+        if self._stops:
+            self._world.halt_belt(self._awaits_pick())
 
     def turn(self, placed: bool) -> Job | None:
         """The next job's turn, or None after the last; the part of this one stays if it has been ``placed``."""
@@ -80,6 +83,14 @@ class Flow:
 
     def _leave(self, index: int) -> None:
         self._world.leave(self._bodies.pop(index))
+
+    def _awaits_pick(self) -> bool:
+        """Whether the part whose turn it is lies on the belt, past its middle."""
+        if self._belt is None:
+            return False
+        belt, position = self._belt.config, self._world.position(self._world.part)
+        along, _ = belt.coordinates(position)
+        return along > 0.0 and belt.carries(position, self.jobs[self.turn_of].part.height)
 
     def _gone(self, index: int) -> bool:
         """Whether a part has come to the end of the belt."""

@@ -18,6 +18,9 @@ _FREE, _CLOSING, _GRIPPING = range(3)
 _LOST = 2.0  # share of the finger speed above which nothing is between the fingers any more
 _RISE = 5.0  # N, by which a grip gets firmer in one tick
 _HOLD_GAIN = 0.4  # share of the position error corrected in one physics step
+_POSITION: int = pybullet.POSITION_CONTROL
+_SPEED: int = pybullet.VELOCITY_CONTROL
+_drive_joint, _joint_states = pybullet.setJointMotorControl2, pybullet.getJointStates
 
 
 class Gripper:
@@ -33,7 +36,6 @@ class Gripper:
     def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
         self._client = client
         self._number = number(client)
-        self._drive_joint = client.setJointMotorControl2
         self._arm = arm
         self._config = robot.gripper
         self._gain = _WIDTH_GAIN / physics_hz
@@ -42,11 +44,14 @@ class Gripper:
         self._driven: float | None = None
         self._force_share = self._pad_share = 1.0
 
-    def drive(self, command: float) -> None:
-        """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force."""
+    def drive(self, command: float, near: bool) -> None:
+        """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force.
+
+        ``near`` says whether the part is, so that the pads may touch it.
+        """
         if command < 0.0:
             force = max(-command * self._config.force_max_n, self._config.force_min_n)
-            self._close(self._force_share * force)
+            self._close(self._force_share * force, near)
         elif command != self._driven or self._state != _FREE:
             for joint in FINGER_JOINTS:
                 self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)
@@ -64,15 +69,15 @@ class Gripper:
             # An anchored contact keeps its friction for as long as it holds; this makes the contacts anew.
             self._client.setCollisionFilterGroupMask(self._arm, joint, *COLLIDES)
 
-    def _close(self, force: float) -> None:
+    def _close(self, force: float, near: bool) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
-        (left, left_speed, *_), (_, right_speed, *_) = pybullet.getJointStates(self._arm, FINGER_JOINTS, self._number)
+        (left, left_speed, *_), (_, right_speed, *_) = _joint_states(self._arm, FINGER_JOINTS, self._number)
         state, speed = self._state, self._config.finger_speed_m_s
         if state == _GRIPPING and -right_speed > _LOST * speed:
             self._state = _CLOSING
         elif state == _FREE or (state == _CLOSING and -left_speed - right_speed < _STALLED * speed):
             self._state = state + 1
-            if state == _FREE:
+            if state == _FREE and near:
                 self._hold_contacts_longer()
             if self._state == _GRIPPING:
                 self._go(FINGER_JOINTS[0], left, _HOLD_GAIN, _COUPLING_FORCE)
@@ -99,15 +104,8 @@ class Gripper:
         self._client.setPhysicsEngineParameter(contactBreakingThreshold=_DROPPED)
 
     def _go(self, joint: int, position: float, gain: float, force: float) -> None:
-        self._drive_joint(
-            self._arm,
-            joint,
-            pybullet.POSITION_CONTROL,
-            targetPosition=position,
-            force=force,
-            positionGain=gain,
-            maxVelocity=self._config.finger_speed_m_s,
-        )
+        fastest = self._config.finger_speed_m_s
+        _drive_joint(self._arm, joint, _POSITION, position, 0.0, force, gain, 1.0, fastest, self._number)
 
     def _run(self, joint: int, speed: float, force: float) -> None:
-        self._drive_joint(self._arm, joint, pybullet.VELOCITY_CONTROL, targetVelocity=speed, force=force)
+        _drive_joint(self._arm, joint, _SPEED, 0.0, speed, force, 0.0, 1.0, -1.0, self._number)

@@ -25,7 +25,7 @@ class Sensor:
             truth: true value at the start, shape [n].
             time: of the start, s.
         """
-        self._config = config
+        self._delay, self._dropout = config.delay_s, config.dropout
         self._stream = stream
         self._period = 1.0 / config.rate_hz
         self._noise, bias = config.spreads()
@@ -48,12 +48,16 @@ class Sensor:
             value = value + self._noise * self._stream.standard_normal(len(truth))
         if not self.stuck:
             self._taken = value
-        lost = self._config.dropout and self._stream.random() < self._config.dropout
-        if not (lost or self.silent):
+        lost = self._dropout and self._stream.random() < self._dropout
+        if lost or self.silent:
+            return
+        if self._delay:
             self._pending.append((time, self._taken))
+        else:
+            self._latest = (time, self._taken)
 
     def read(self, time: float) -> tuple[Array, float]:
         """Latest value [n] that has arrived by ``time`` s, and its age in s."""
-        while self._pending and self._pending[0][0] <= time - self._config.delay_s + _ROUNDING:
+        while self._pending and self._pending[0][0] <= time - self._delay + _ROUNDING:
             self._latest = self._pending.popleft()
         return self._latest[1], time - self._latest[0]

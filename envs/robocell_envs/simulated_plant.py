@@ -52,12 +52,12 @@ class SimulatedPlant:
         self._cell = cell
         robot = cell.load_robot()
         self.world = World(robot, cell.rates, self.config.table_friction, self.config.solver_iterations, visual, window)
-        self._kinematics = Kinematics(robot)
+        self.kinematics = Kinematics(robot)
         self._work: Work | None = recipe_work(cell, self.config)
         self.flow: Flow | None = None
         self._parts = np.random.default_rng(seed)
-        self._tick = cell.rates.tick
-        self._drives = Drives(self.world, robot, self._kinematics, self._tick)
+        self._tick, self._ticks_per_period = cell.rates.tick, cell.rates.ticks
+        self._drives = Drives(self.world, robot, self.kinematics, self._tick)
         self._stroke = robot.gripper.stroke_m
         self._cycle = -1
 
@@ -99,16 +99,16 @@ class SimulatedPlant:
         """A part of our choice, with the arm at the scenario's start pose."""
         self._cycle = -1
         self._ticks = 0
-        q = self._kinematics.inverse(scenario.start_tcp, scenario.start_yaw)
-        _, jacobian = self._kinematics.pose_and_jacobian(q)
+        q = self.kinematics.inverse(scenario.start_tcp, scenario.start_yaw)
+        _, jacobian = self.kinematics.pose_and_jacobian(q)
         self._drives.reset(scenario.faults, q, scenario.start_gripper / self._stroke)
         rising = np.array([0.0, 0.0, scenario.start_rise, 0.0, 0.0, 0.0])
-        self._begin(scenario, q, self._kinematics.solve(jacobian, rising, np.zeros_like(q)), scenario.start_gripper)
+        self._begin(scenario, q, self.kinematics.solve(jacobian, rising, np.zeros_like(q)), scenario.start_gripper)
 
     def read(self) -> CellState:
         """Sensor values now."""
         time, scenario = self.time, self.scenario
-        if self._ticks % self._cell.rates.ticks:  # at the end of a period, and in training, they have just been sampled
+        if self._ticks % self._ticks_per_period:  # at the end of a period, and in training, they have just been sampled
             self._sample(self.world.truth(), (self._joints, self._gripper))
         joints, _ = self._joints.read(time)
         belt_travel, _ = self._belt.read(time)
@@ -147,7 +147,7 @@ class SimulatedPlant:
     def _pass(self, q: Array, dq: Array, gripper: float) -> None:
         self._drives.follow(q, dq, gripper)
         self._ticks += len(q)
-        if self._ticks % self._cell.rates.ticks == 0:
+        if self._ticks % self._ticks_per_period == 0:
             self._sense()
 
     def outcome(self) -> str | None:
@@ -209,13 +209,15 @@ class SimulatedPlant:
         record.lifted |= self.now.held and self.now.raised
         record.peak_force = max(record.peak_force, truth.part_force)
         record.impact = max(record.impact, truth.impact)
-        record.energy += float(np.abs(truth.tau).dot(np.abs(truth.dq))) * self._tick * self._cell.rates.ticks
+        efforts = np.abs(truth.joints[JOINTS:])  # speeds, then torques
+        record.energy += float(efforts[:JOINTS].dot(efforts[JOINTS:])) * self._tick * self._ticks_per_period
 
     def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:
         if self._sensed is not self._drives.faults:
             self._fail_sensors()
+        time = self.time
         for sensor, value in zip(sensors, _readings(truth, self._offset), strict=False):
-            sensor.sample(self.time, value)
+            sensor.sample(time, value)
 
     def _fail_sensors(self) -> None:
         """Lets the faults that are in force now act on the sensors."""
@@ -225,7 +227,7 @@ class SimulatedPlant:
             sensor.stuck, sensor.silent = name in faults.stuck_sensors, name in faults.silent_sensors
 
     def _measure(self) -> task.Measures:
-        now = task.measure(self.scenario, self.truth, self._kinematics.pose(self.truth.q).position)
+        now = task.measure(self.scenario, self.truth, self.kinematics.pose(self.truth.q).position)
         self.world.expect_hand(now.reach < _NEAR or self.flow is not None)
         return now
 

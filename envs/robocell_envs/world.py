@@ -1,8 +1,8 @@
 """The simulated world: one Bullet client with the arm, a table, a tray slot and one part.
 
-A reset takes everything out but the arm, which goes to its start pose, and adds it anew, so that nothing is left of
-what has touched: that is bit-reproducible, as ``resetSimulation`` is, and takes a third of the time. Moving bodies back
-or restoring a state with contacts is not (bullet3 #2442).
+A reset takes out all but the table and the arm, which goes to its start pose, and adds the rest anew, so that nothing
+is left of what has touched: that is bit-reproducible, as ``resetSimulation`` is, and takes a third of the time. Moving
+bodies back or restoring a state with contacts is not (bullet3 #2442).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _ROLLING = 0.001  # m, lever of rolling resistance: without it a disc wobbles on
 # m, lever at which a pad's friction acts against turning: the mean distance from the middle of a square of its size,
 # 0.38 × its side, under even pressure. Bullet's few contact points bear the force unevenly, and the part would turn.
 _PAD_LEVER = 0.0067
-_POSITION_GAINS = [1.0] * JOINTS  # share of the position error corrected in one physics step
-_VELOCITY_GAINS = [1.0] * JOINTS  # the same of the velocity error
+_ARM_GAINS = ([1.0] * JOINTS,) * 2  # shares of position and velocity error that are corrected in one physics step
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
+_KEPT = 2  # bodies that stay in a world that is not built from nothing: arm and table
 _BUILDS = 100  # worlds between two that are built from nothing
 _ANY_LINK = -2  # in a question for contacts
 _POSITION_CONTROL: int = pybullet.POSITION_CONTROL
@@ -141,7 +141,6 @@ class World:
         self._clear(anew=scenario.recipe is not None or self._builds % _BUILDS == 0)
         self._place_arm(q, dq, gripper_width)
         self._stepped = False
-        self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
         self._add_stations(scenario)
         self.part = self._add_part(scenario.part, scenario.part_position, scenario.part_yaw)
         self.belt = Belt(self.client, scenario.belt) if scenario.belt else None
@@ -173,14 +172,18 @@ class World:
         """
         self.prepare(gripper)
         self._stepped = True
-        for positions, speeds in self.joint_targets(q, dq):
-            self.gripper.drive(gripper)
+        belt, arm, torque, client = self.belt, self.arm, self._torque, self._client
+        closing, watched = gripper < 0.0, gripper >= 0.0 and self.near
+        self.gripper.drive(gripper, self.near)
+        for tick, (positions, speed) in enumerate(self.joint_targets(q, dq)):
+            if closing and tick:  # an open hand is told once where to go; one that closes looks how far it has come
+                self.gripper.drive(gripper, self.near)
             for position in positions:
-                self.drive_arm(position, speeds)
-                if self.belt:
-                    self.belt.drive(self._time_step)
-                self.step()
-            if gripper >= 0.0 and self.near:
+                _drive_joints(arm, ARM_JOINTS, _POSITION_CONTROL, position, speed, torque, *_ARM_GAINS, client)
+                if belt:
+                    belt.drive(self._time_step)
+                _step_physics(client)
+            if watched:
                 self._watch_impact()
 
     def expect_hand(self, near: bool) -> None:
@@ -203,23 +206,11 @@ class World:
         targets = (q[:, None] - self._remaining * dq[:, None]).tolist()
         return list(zip(targets, dq.tolist(), strict=True))
 
-    def drive_arm(self, position: list[float], speed: list[float]) -> None:
-        """Gives the arm's drives their targets for the next physics step, rad and rad/s."""
-        _drive_joints(
-            self.arm,
-            ARM_JOINTS,
-            _POSITION_CONTROL,
-            position,
-            speed,
-            self._torque,
-            _POSITION_GAINS,
-            _VELOCITY_GAINS,
-            self._client,
-        )
-
-    def step(self) -> None:
-        """Lets one physics step pass."""
-        _step_physics(self._client)
+    def step(self, position: list[float], speed: list[float]) -> None:
+        """Lets one physics step pass, the arm's drives with these targets, rad and rad/s, and nothing else."""
+        arm, client = self.arm, self._client
+        _drive_joints(arm, ARM_JOINTS, _POSITION_CONTROL, position, speed, self._torque, *_ARM_GAINS, client)
+        _step_physics(client)
 
     def _iterate(self, iterations: int) -> None:
         """A part between two pads takes the solver many iterations; all else takes few."""
@@ -270,6 +261,11 @@ class World:
         if self.belt:
             self.belt.release(body)
 
+    def halt_belt(self, halted: bool) -> None:
+        """Stops the belt, or lets it run again."""
+        if self.belt:
+            self.belt.halted = halted
+
     def rest(self, body: int) -> None:
         """Lets a part sleep that lies still: it costs nothing until something that moves touches it."""
         states = pybullet.ACTIVATION_STATE_ENABLE_SLEEPING | pybullet.ACTIVATION_STATE_SLEEP
@@ -309,13 +305,13 @@ class World:
         return max(forces.values(), default=0.0)
 
     def _clear(self, anew: bool) -> None:
-        """Leaves nothing but the arm, or if ``anew`` not even that.
+        """Leaves nothing but arm and table; makes these anew too if ``anew``.
 
-        Only the latter frees the shapes of former parts, and is exact after parts that have left the cell early.
+        Only that frees the shapes of former parts, and is exact after parts that have left the cell early.
         """
         client = self.client
         if not anew:
-            for index in reversed(range(1, client.getNumBodies())):
+            for index in reversed(range(_KEPT, client.getNumBodies())):
                 client.removeBody(client.getBodyUniqueId(index))
             client.performCollisionDetection()
         else:
@@ -331,6 +327,7 @@ class World:
             client.setGravity(0.0, 0.0, _GRAVITY)
             self.arm = self._add_arm()
             self._boxes: dict[tuple[float, ...], int] = {}
+            self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
         self._builds += 1
 
     def _add_arm(self) -> int:

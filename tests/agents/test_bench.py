@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robocell_agents import bench, bench_floor, bench_resources, results, tables
+from robocell_agents import bench, bench_floor, bench_parts, bench_resources, results, tables
 from robocell_envs.cell_env import ConveyorPickEnv, PickPlaceEnv
 
 OURS = ["RobotCell/PickPlace-v0", "RobotCell/ConveyorPick-v0"]
@@ -38,6 +38,7 @@ def document() -> dict:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench, "_STEPS", 10)
         patch.setattr(bench_resources, "_STEPS", 2)
+        patch.setattr(bench_parts, "_STEPS", 5)
         patch.setattr(bench_resources, "_WARM_UP", 1)
         measured = bench_resources.resources(OURS[0], rounds=1, resets=2)
         patch.setattr(bench, "resources", lambda name, rounds, resets: measured)  # its processes are slow to start
@@ -64,9 +65,22 @@ def test_processes_and_memory_are_measured(document: dict) -> None:
     assert row["resets"] == 2
 
 
+def test_the_other_parts_of_a_full_cell_rest_out_of_reach() -> None:
+    env = PickPlaceEnv()
+    env.reset(seed=0)
+    bodies = bench_parts.fill(env, 20)
+    before = [env.plant.world.position(body) for body in bodies]
+    for action in np.random.default_rng(0).uniform(-1.0, 1.0, (50, 5)).astype(np.float32):
+        env.step(action)
+    assert len(bodies) == 19
+    np.testing.assert_array_equal([env.plant.world.position(body) for body in bodies], before)
+    env.close()
+
+
 def test_all_of_it_is_in_the_tables(document: dict) -> None:
-    speed, resources = tables.bench_tables(document)
+    speed, resources, parts = tables.bench_tables(document)
     assert (speed.row_count, resources.row_count) == (len(document["contestants"]), len(OURS))
+    assert parts.row_count == 2 and document["parts_in_cell"]["against_one_part"] > 0.0
     text = results.speed_tables(document)
     assert all(f"| {name} |" in text for name in document["contestants"])
     assert "PickPlace-v0 against it | ConveyorPick-v0 against it |" in text

@@ -38,6 +38,16 @@ def tcp_velocity(motion: Motion, setpoint: Setpoint) -> Array:
     return jacobian @ setpoint.dq
 
 
+def test_a_pose_is_that_of_the_joint_positions_as_they_are_when_asked(motion: Motion, start: Setpoint) -> None:
+    kinematics, q = motion.kinematics, start.q.copy()
+    before, jacobian = kinematics.pose_and_jacobian(q)
+    assert kinematics.pose(q.copy()) is before  # remembered
+    q[0] += 0.1
+    turned, other = kinematics.pose_and_jacobian(q)
+    assert turned.yaw == pytest.approx(before.yaw + 0.1) and np.abs(other - jacobian).max() > 0.01
+    np.testing.assert_array_equal(kinematics.pose(start.q).position, before.position)
+
+
 @pytest.mark.parametrize("axis", range(3))
 def test_an_action_is_a_tcp_velocity(motion: Motion, cell: CellConfig, start: Setpoint, axis: int) -> None:
     action = np.zeros(5)

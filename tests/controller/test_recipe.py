@@ -41,6 +41,7 @@ def _line(**changes):
         ({"rejects": "scrap"}, r"rejects: 'scrap' to be one of the bins \(none\)"),
         ({"infeed": None}, r"infeed: parts by both or neither"),
         ({"infeed": {**FAR, "centre_m": [0.48, -0.18], "rows": 1}}, r"3 places to be enough for 9 parts"),
+        ({"belt_stops": True}, r"belt_stops: true to go with parts that come on a belt"),
         ({"trays": {"kit": FAR}}, r"kit: place 2 at \(0\.400, 0\.380\) m; expected in reach"),
         ({"bins": {"scrap": {**ON_KIT, "wall_height_m": 0.03}}}, r"kit: overlaps scrap"),
     ],

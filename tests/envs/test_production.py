@@ -9,12 +9,13 @@ from functools import cache
 import gymnasium
 import numpy as np
 import pytest
+import yaml
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
-from robocell_controller.config import load, merged
+from robocell_controller.config import load, locate, merged, parse, read_yaml
 from robocell_controller.errors import InputError
 from robocell_controller.loop import ControlLoop
 from robocell_controller.periods import program_actor
@@ -273,3 +274,25 @@ def test_the_controller_loop_works_off_a_recipe_and_begins_it_anew():
     plant.close()
     assert summary.placed == 8 and summary.interventions == {}
     assert len({id(flow) for flow in flows}) == 2  # six parts of one recipe in one world, then two of the next
+
+
+def test_a_belt_that_stops_waits_for_the_pick_and_runs_on(tmp_path):
+    path = tmp_path / "stopping.yaml"
+    order = [{"variant": "block", "tray": "pallet", "slots": [1, 3]}]
+    path.write_text(yaml.safe_dump({**read_yaml(locate("recipes", "shift")), "order": order, "belt_stops": True}))
+    cell = load(CellConfig, "cells", "shift")
+    changes = {"cycle_time_limit_s": 15.0, "simulation": {"recipe": str(path)}}
+    env = ShiftEnv(parse(CellConfig, merged(cell.model_dump(), changes), "cell"))
+    env.reset(seed=3)
+    belt = env.plant.world.belt
+    for _ in range(110):  # at 0.10 m/s and more, the part would have come to the end
+        env.step(IDLE)
+    along, _ = cell.belt.coordinates(env.plant.truth.part_position)
+    assert belt.halted and 0.0 < along < 0.02 and env.plant.truth.part_speed < 1e-3
+    assert not env.view.part_velocity.any()
+    halted_at, law, over = belt.travel, _law(env), False
+    while not over:
+        _, _, terminated, truncated, info = env.step(law.act(env.view).astype(np.float32))
+        over = terminated or truncated
+    assert info["shift"]["quality"] == 1.0 and belt.travel > halted_at
+    env.close()
