@@ -1,0 +1,6 @@
+{
+  "algorithm": "ed25519",
+  "key": "513d26aea9c79510",
+  "schema_version": 1,
+  "signature": "34b6631430fec6132d1e4370660f5b12b090ec0785f3f0a119e1a7146cf72a5d47ff3574f80b629c58fe8412357af653637597ce2ab03b4f18f2540709f8aa02"
+}
