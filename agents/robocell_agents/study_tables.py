@@ -38,19 +38,8 @@ def page(document: Document, plots: list[str]) -> str:
 
 
 def readme_tables(document: Document) -> str:
-    """Mean ratios, recipes across their seeds, and success and pace under each condition, of a recipe's first seed."""
-    shown = [each["entries"][0] for each in document["contestants"].values()]
-    header = ["condition", *(f"{entry}: success, parts/h" for entry in shown)]
-    lines = [
-        [_marked(name, condition), *(_success_and_pace(condition["entries"][entry]) for entry in shown)]
-        for name, condition in document["conditions"].items()
-    ]
-    parts = [
-        markdown_table(pace_rows(document)),
-        *_recipes(document, f"{_SEEDS}:"),
-        markdown_table([header, *lines]),
-        f"{_NOTE} {_MEANS}",
-    ]
+    """Mean ratios, and recipes across their seeds; each single condition stands on the study's page."""
+    parts = [markdown_table(pace_rows(document)), *_recipes(document, f"{_SEEDS}:"), _MEANS]
     return "\n\n".join(parts)
 
 
@@ -127,12 +116,6 @@ def _kept(pace: Document) -> str:
 
 def _marked(name: str, condition: Document) -> str:
     return f"{name} (*)" if condition["feasible"] is False else name
-
-
-def _success_and_pace(measured: Document) -> str:
-    success = measured["success"]
-    interval = f"{100 * success['low']:.1f}-{100 * success['high']:.1f}"
-    return f"{100 * success['rate']:.1f} % ({interval}), {measured['parts_per_hour']:.0f}"
 
 
 def _difference(difference: Document) -> str:
