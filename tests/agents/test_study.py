@@ -213,9 +213,11 @@ def published(done, tmp_path):
     return tmp_path / "results"
 
 
-def test_the_readme_is_given_the_ratios_and_the_conditions(published):
+def test_the_readme_is_given_the_ratios_and_the_page_the_conditions_too(published):
     text = (published.parent / "README.md").read_text(encoding="utf-8")
-    assert "| oracle | guided | " in text and "| heavier/beyond | 100.0 % (43.9-100.0), " in text
+    page = (published / "adaptivity" / "study.md").read_text(encoding="utf-8")
+    assert "| oracle | guided | " in text and "heavier/beyond" not in text
+    assert "heavier/beyond" in page and "| 100.0 % | 43.9-100.0 % (n=3) | " in page
     assert "| twins | beyond | 100.0 % (100.0-100.0) | " in text
     assert regenerate(published, check=True) == 0
 
