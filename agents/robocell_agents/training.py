@@ -150,7 +150,8 @@ class Training:
         self._checkpoint(model)
         if self.stopped_by:
             raise StoppedError
-        self._validate(model, self.config.algorithm, model.num_timesteps)
+        if model.num_timesteps or not self._finalists.rows():  # else it is what cloning left, and was validated there
+            self._validate(model, self.config.algorithm, model.num_timesteps)
 
     def _hooks(self, model: BaseAlgorithm, progress: Progress, bar: TaskID) -> Hooks:
         def show(steps: int, reward: float) -> None:
