@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from robocell_agents import bundle_commands, cli_controller
-from robocell_agents.cli_controller import JsonOption
 from robocell_controller.errors import InputError
+from robocell_controller.options import JsonOption
 
 PolicyArgument = Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")]
 SuiteOption = Annotated[str, typer.Option(help="Name or file of a suite of conditions.")]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+from robocell_controller.options import JsonOption
 
 
 def register(app: typer.Typer, bench: typer.Typer) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from robocell_controller.options import JsonOption
+
 if TYPE_CHECKING:
     from robocell_controller.cell import CellConfig
 
 CellOption = Annotated[str, typer.Option(help="Name or file of the cell that it is to drive.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 def register(app: typer.Typer) -> None:

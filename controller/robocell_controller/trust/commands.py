@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from robocell_controller.options import JsonOption
+
 BundleArgument = Annotated[Path, typer.Argument(help="Folder made by robocell export.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 _REFUSED = 2
 
 
