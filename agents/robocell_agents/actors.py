@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from gymnasium import spaces
 
+from robocell_agents.demonstrations import corrected
 from robocell_controller.cell import CellConfig
 from robocell_controller.contract import ACTION_SIZE, Array, Policy
 from robocell_controller.errors import InputError
@@ -54,12 +55,13 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
         return _PolicyActor(load_bundle(folder, cell).policy)
     if (folder / "run.json").is_file():
         # Only here, because it imports torch, which programs and bundles do without.
-        from robocell_agents.run_folder import cell_config, load_model
+        from robocell_agents.run_folder import cell_config, load_model, training_config
 
         anything = training_envelope(np.stack([-BOUNDS, BOUNDS]))  # what it has learned from is not compared
         trained = own_contract(cell_config(folder), folder.name, anything)
         check_contract(folder / "cell.yaml", trained, cell)
-        return _ModelActor(_fitting(load_model(folder), folder))
+        actor, residual = _ModelActor(_fitting(load_model(folder), folder)), training_config(folder).residual
+        return _CorrectedActor(_named_program(residual.program, cell), actor, residual.share) if residual else actor
     names = ", ".join(PREFIX + name for name in PROGRAMS)
     raise InputError(reference, "neither run.json nor manifest.json", f"a run, a bundle, or one of {names}")
 
@@ -106,6 +108,18 @@ class _ModelActor:
         seen = goal_observation(observation, env.view) if self._has_goal else observation
         action, _ = self._model.predict(seen, deterministic=True)  # type: ignore[arg-type]
         return action.astype(np.float32)
+
+
+class _CorrectedActor:
+    """A program with a residual policy's corrections."""
+
+    def __init__(self, program: Actor, policy: Actor, share: float) -> None:
+        self._program = program
+        self._policy = policy
+        self._share = share
+
+    def act(self, env: PickPlaceEnv, observation: Observation) -> Action:
+        return corrected(self._program.act(env, observation), self._policy.act(env, observation), self._share)
 
 
 def _named_program(name: str, cell: CellConfig) -> Actor:

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 import robocell_envs  # noqa: F401 - registers the environments
 from robocell_agents.grouped_vec_env import GroupedVecEnv
+from robocell_agents.residual import ResidualEnv
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.workers import ignore_interrupts
 from robocell_controller.cell import CellConfig
@@ -40,8 +41,8 @@ def algorithm_class(name: str) -> type[BaseAlgorithm]:
 def make_vec_env(config: TrainingConfig, cells: list[CellConfig], seed: int, workers: int) -> VecEnv:
     """``n_envs`` environments of ``cells`` in turn, in this process or spread over ``workers`` processes; seeded."""
     dealt = [cells[index % len(cells)] for index in range(config.n_envs)]
-    makers: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(_make, config.env_id, cell) for cell in dealt]
-    env: VecEnv = GroupedVecEnv(makers, workers) if config.subprocesses else DummyVecEnv(makers)
+    makers: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(_make, config, cell) for cell in dealt]
+    env: VecEnv = GroupedVecEnv(makers, workers) if config.subprocesses and workers > 1 else DummyVecEnv(makers)
     env.seed(seed)
     return env
 
@@ -91,7 +92,8 @@ def _settings(config: TrainingConfig) -> dict[str, Any]:
     return {**config.settings, "learning_rate": LinearSchedule(*rate)}
 
 
-def _make(env_id: str, cell: CellConfig) -> gymnasium.Env[Any, Any]:
+def _make(config: TrainingConfig, cell: CellConfig) -> gymnasium.Env[Any, Any]:
     if multiprocessing.parent_process() is not None:
         ignore_interrupts()
-    return Monitor(gymnasium.make(env_id, cell=cell, disable_env_checker=True))
+    env: gymnasium.Env[Any, Any] = gymnasium.make(config.env_id, cell=cell, disable_env_checker=True)
+    return Monitor(ResidualEnv(env, config.residual) if config.residual else env)

@@ -40,13 +40,14 @@ def train(
     out: OutOption,
     seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; with 1 all runs on one core.")] = 2,
     trust_pickle: TrustOption = False,
 ) -> None:
     """Train an agent; the run folder keeps everything needed to evaluate, export or go on."""
     from robocell_agents.train import train as run_training
 
     _trust(trust_pickle, out)
-    raise typer.Exit(run_training(config, seed, out, resume))
+    raise typer.Exit(run_training(config, seed, out, resume, workers))
 
 
 def tune(
@@ -117,15 +118,25 @@ def compare(
 
 
 def study(
-    config: Annotated[str, typer.Argument(help="Name or file of a study, e.g. adaptivity.")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the results do not depend on it.")] = 2,
+    config: Annotated[str, typer.Argument(help="Name or file of a study, e.g. adaptivity or bakeoff.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes that play; the results do not depend on it.")] = 2,
 ) -> None:
-    """Evaluate contestants on nominal production and under every change; called again after a stop, it goes on."""
-    from robocell_agents.study import study as play
-    from robocell_agents.study_tables import study_table
+    """Compare contestants under every production change, or recipes by training them; after a stop it goes on."""
+    from robocell_agents.training_study_config import is_training_study
 
-    document, folder = play(config, workers)
-    Console().print(study_table(document))
+    if is_training_study(config):
+        from robocell_agents.training_study import training_study
+        from robocell_agents.training_study_report import training_study_tables
+
+        document, folder = training_study(config, workers)
+        tables = training_study_tables(document)
+    else:
+        from robocell_agents.study import study as play
+        from robocell_agents.study_tables import study_table
+
+        document, folder = play(config, workers)
+        tables = [study_table(document)]
+    Console().print(*tables)
     Console(stderr=True).print(f"results, tables and plots are in {folder}")
 
 

@@ -1,4 +1,4 @@
-"""Behaviour cloning of labelled observations into an SB3 policy, and reading the policy back as plain layers."""
+"""Behaviour cloning of labelled observations into a policy, and what the learner does to the actor besides."""
 
 from __future__ import annotations
 
@@ -35,13 +35,17 @@ def clone(
     """Fits the policy's mean action to the labels by mean squared error; returns the last losses' mean.
 
     Args:
-        model: PPO or SAC.
+        model: PPO or SAC, of SB3 or SBX.
         data: labelled transitions.
         config: batch size and learning rate.
         steps: gradient steps.
         seed: of the order of the batches.
         tick: called after each step.
     """
+    if _is_of_sbx(model):
+        from robocell_agents.cloning_sbx import clone as clone_sbx  # only here, because it imports JAX
+
+        return clone_sbx(model, data, config, steps, seed, tick)
     observations, labels = torch.as_tensor(data.observations), torch.as_tensor(data.labels)
     optimiser = torch.optim.Adam(actor_parameters(model).values(), lr=config.learning_rate)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=0.1 * config.learning_rate)
@@ -71,6 +75,21 @@ def set_actor_trainable(model: BaseAlgorithm, trainable: bool) -> None:
             parameter.requires_grad_(trainable)
 
 
+def set_log_std(model: BaseAlgorithm, value: float) -> None:
+    """Lets SAC begin with a standard deviation of exp(``value``) before squashing, everywhere; PPO is built with it.
+
+    Cloning leaves about 1, and with that much noise the first rollouts are none of the cloned policy.
+    """
+    if _is_of_sbx(model):
+        from robocell_agents.cloning_sbx import set_log_std as set_log_std_sbx
+
+        set_log_std_sbx(model, value)
+    elif isinstance(model.policy, SACPolicy):
+        layer = model.policy.actor.log_std
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.constant_(layer.bias, value)
+
+
 def plain_layers(model: BaseAlgorithm) -> Layers:
     """The PPO actor as weights and biases, for workers that do without torch."""
     policy = model.policy
@@ -81,6 +100,10 @@ def plain_layers(model: BaseAlgorithm) -> Layers:
         for module in modules
         if isinstance(module, torch.nn.Linear)
     ]
+
+
+def _is_of_sbx(model: BaseAlgorithm) -> bool:
+    return hasattr(model.policy, "actor_state")
 
 
 def _is_actor(name: str) -> bool:

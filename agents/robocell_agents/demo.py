@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -105,13 +104,12 @@ def _run(folder: Path, bundle: Path) -> Document:
 
 def _report(folder: Path, run: Path, evaluations: dict[str, Document], summary: Document) -> Path:
     from robocell_agents.report import Story, write_report
-    from robocell_agents.run_folder import cell_config
+    from robocell_agents.run_folder import cell_config, read_progress
 
-    progress = [json.loads(line) for line in (run / "progress.jsonl").read_text(encoding="utf-8").splitlines()]
     commands = [read_status(run)["command"], *(document["command"] for document in evaluations.values())]
     unique = list(dict.fromkeys(commands))
     return write_report(
-        folder, Story(str(run), cell_config(run), list(evaluations.values()), progress, summary, unique)
+        folder, Story(str(run), cell_config(run), list(evaluations.values()), read_progress(run), summary, unique)
     )
 
 

@@ -59,10 +59,14 @@ class Episodes:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the labelling program, or a student; with ``noise`` (standard deviation) on the arm's actions."""
+    """Who acts: the labelling program, or a student; with ``noise`` (standard deviation) on the arm's actions.
+
+    With a ``residual`` share the student only corrects the program, see :func:`corrected`.
+    """
 
     layers: Layers | None
     noise: float
+    residual: float = 0.0
 
 
 def student_action(layers: Layers, observation: Floats) -> Floats:
@@ -72,6 +76,12 @@ def student_action(layers: Layers, observation: Floats) -> Floats:
         hidden = np.tanh(weights @ hidden + biases)
     weights, biases = layers[-1]
     action: Floats = np.clip(weights @ hidden + biases, -1.0, 1.0)
+    return action
+
+
+def corrected(action: Floats, correction: Floats, share: float) -> Floats:
+    """A program's action with ``share`` times a residual policy's added to it, [action] in [-1, 1]."""
+    action = np.clip(action + share * correction, -1.0, 1.0, dtype=np.float32)
     return action
 
 
@@ -134,6 +144,8 @@ def _episode(
     while not done:
         label = labeller.act(env.view).astype(np.float32)
         action = label if actor.layers is None else student_action(actor.layers, observation)
+        if actor.residual:
+            action = corrected(label, action, actor.residual)
         if actor.noise:
             action = action.copy()
             action[:4] += actor.noise * noise.standard_normal(4).astype(np.float32)

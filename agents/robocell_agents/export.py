@@ -77,6 +77,8 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
     anchors = load_anchors()
     key = load_signing_key(anchors.ring, key_name, anchors.today)
     about, cell, model = read_run(run), cell_config(run), load_model(run)
+    if training_config(run).residual:
+        raise InputError(run, "a residual policy, which is none without its program", "a policy of its own")
     graph = policy_graph(model)
     policy = OnnxPolicy(out / POLICY, graph)
     met, random = _met(run, cell, policy), _random()

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -45,14 +46,18 @@ class Stage(BaseCallback):
         self._saved_at = time.monotonic()
         self._terms: dict[str, float] = {}  # summed over the rollout; the logger's own mean costs a tenth of a step
         self.rollouts = rollouts_done
+        self._kept: Any = None  # actor of SBX while the critic warms up
 
     def _on_training_start(self) -> None:
         self._logged_at = self.num_timesteps
         if self.rollouts < self._config.critic_warmup_rollouts:
             set_actor_trainable(self.model, False)
+            self._kept = getattr(self.model.policy, "actor_state", None)
 
     def _on_rollout_start(self) -> None:
         """Between updates: the model is whole and consistent here."""
+        if self._kept is not None and self.rollouts <= self._config.critic_warmup_rollouts:
+            self.model.policy.actor_state = self._kept
         if self._config.actor_average and self.rollouts > self._config.critic_warmup_rollouts:
             update_average(self.model, self._config.actor_average)
         if self.num_timesteps - self.validated_at >= self._config.evaluation.every_steps:

@@ -23,6 +23,7 @@ from robocell_agents.tables import (
     resource_rows,
     speed_rows,
 )
+from robocell_agents.training_study_report import TRAININGS, training_study_files
 from robocell_controller.errors import InputError
 from robocell_controller.statistics import wilson
 
@@ -53,6 +54,8 @@ def regenerate(folder: Path, check: bool) -> int:
     texts = {root / "README.md": _readme(folder), root / "docs" / "environments.md": environments_page()}
     for study in sorted(folder.glob(f"*/{STUDY}")):
         texts |= study_files(study.parent)
+    for trainings in sorted(folder.glob(f"*/{TRAININGS}")):
+        texts |= training_study_files(trainings.parent)
     stale = [path for path, text in texts.items() if not is_same(path, text)]
     if not check:
         for path in stale:

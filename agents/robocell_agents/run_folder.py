@@ -6,6 +6,7 @@ policy · ``progress.jsonl`` validation results · ``checkpoint/`` what ``--resu
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,18 @@ def load_model(run: Path) -> BaseAlgorithm:
     """
     read_run(run)
     return load_policy(training_config(run).algorithm, run / "policy.zip")
+
+
+def read_progress(run: Path) -> list[dict[str, Any]]:
+    """The validations of a training, in order; none of one that has not come that far."""
+    path = run / "progress.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def drop_later_rows(run: Path, wall_s: float) -> None:
+    """Takes the validations out of a run's progress that came after ``wall_s`` s of training."""
+    rows = [row for row in read_progress(run) if row["wall_s"] <= wall_s]
+    write_text(run / "progress.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def load_policy(algorithm: str, path: Path) -> BaseAlgorithm:

@@ -95,12 +95,12 @@ def _problem(what: Study) -> Document:
         "chunks": {"cycles": _CHUNK, "shifts": _SHIFT_CHUNK},
         "sha256": {
             "cells": {name: _digest(case.base, case.cell) for name, case in what.cases.items()},
-            "contestants": {entry: _fingerprint(reference) for entry, reference in what.entries.items()},
+            "contestants": {entry: fingerprint(reference) for entry, reference in what.entries.items()},
         },
     }
 
 
-def _fingerprint(reference: str) -> str:
+def fingerprint(reference: str) -> str:
     """Changes with a program's numbers, a run's policy or a bundle's contents."""
     if reference.startswith(PREFIX):
         return _digest(load_program_config(reference.removeprefix(PREFIX)))

@@ -138,7 +138,11 @@ def load_study(name_or_path: str | Path) -> Study:
     config = config.model_copy(update={"changes": config.changes or default_names("changes")})
     for number in (config.episodes.suites, config.episodes.changes):
         episode_seeds(config.seeds, number)
-    cases = {**_suite_cases(config), **_change_cases(config), **_shift_cases(config, path)}
+    cases = {
+        **suite_cases(config.suites, config.episodes.suites),
+        **change_cases(config.changes or [], config.episodes.changes),
+        **_shift_cases(config, path),
+    }
     study = Study(path.stem, config, cases, {})
     for contestant, references in config.contestants.items():
         study.entries.update(zip(study.entries_of(contestant), references, strict=True))
@@ -147,21 +151,23 @@ def load_study(name_or_path: str | Path) -> Study:
     return study
 
 
-def _suite_cases(config: StudyConfig) -> dict[str, Case]:
-    suites = [load_suite(name) for name in config.suites]
+def suite_cases(names: list[str], episodes: int) -> dict[str, Case]:
+    """The conditions of suites by name, a suite's only one by the suite's."""
+    suites = [load_suite(name) for name in names]
     return {
         suite.name if len(suite.conditions) == 1 else f"{suite.name}/{condition}": Case(
-            "nominal", suite.cell, cell, config.episodes.suites
+            "nominal", suite.cell, cell, episodes
         )
         for suite in suites
         for condition, cell in suite.conditions.items()
     }
 
 
-def _change_cases(config: StudyConfig) -> dict[str, Case]:
-    changes = [load_change(name) for name in config.changes or ()]
+def change_cases(names: list[str], episodes: int) -> dict[str, Case]:
+    """Production changes by name, each within and beyond the training's range."""
+    changes = [load_change(name) for name in names]
     return {
-        f"{change.name}/{key}": Case(key, change.cell, change.conditions[key], config.episodes.changes)
+        f"{change.name}/{key}": Case(key, change.cell, change.conditions[key], episodes)
         for change in changes
         for key in RANGES
     }

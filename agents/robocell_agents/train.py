@@ -18,7 +18,7 @@ from robocell_controller.progress import progress_bar
 from robocell_controller.signals import stop_signals
 
 
-def train(name: str, seed: int, run: Path, resume: bool) -> int:
+def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> int:
     """Trains by a config; returns the exit code: 0, or 128 + signal after a clean stop by a signal.
 
     Args:
@@ -26,6 +26,7 @@ def train(name: str, seed: int, run: Path, resume: bool) -> int:
         seed: training seed.
         run: run folder; must be new unless ``resume``.
         resume: go on from the folder's last checkpoint.
+        workers: processes for episodes, and for the environments of a config that asks for subprocesses.
 
     Raises:
         InputError: bad config, a folder that is not new, or nothing to resume.
@@ -35,7 +36,7 @@ def train(name: str, seed: int, run: Path, resume: bool) -> int:
     _prepare(run, config, cells[0], seed, resume)
     torch.set_num_threads(1)
     torch.distributions.Distribution.set_default_validate_args(False)  # a tenth of a forward pass; rewards are checked
-    training = Training(config, cells, seed, run)
+    training = Training(config, cells, seed, run, workers)
 
     def ask_to_stop(number: int) -> None:
         training.stopped_by = number

@@ -15,19 +15,18 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from robocell_agents import checkpoint, pickles
 from robocell_agents.algorithms import algorithm_class, build, make_vec_env
 from robocell_agents.averaging import averaged
-from robocell_agents.cloning import clone, plain_layers, set_actor_trainable
+from robocell_agents.cloning import clone, plain_layers, set_actor_trainable, set_log_std
 from robocell_agents.demonstrations import Actor, Transitions, collect_parallel, joined_transitions
 from robocell_agents.finalists import Finalists
 from robocell_agents.learning import Hooks, Stage
 from robocell_agents.replay import fill_replay_buffer
-from robocell_agents.run_folder import load_policy
+from robocell_agents.run_folder import drop_later_rows, load_policy
 from robocell_agents.seeds import RANGE, episode_seeds
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.validation import Score, validate
 from robocell_agents.workers import worker_pool
 from robocell_controller.cell import CellConfig
 
-_WORKERS = 2
 _SEEDS_PER_RUN = 10_000  # demonstration seeds of one training seed; a run uses far fewer
 console = Console(stderr=True)
 
@@ -39,7 +38,7 @@ class StoppedError(Exception):
 class Training:
     """One training run: its folder, its clock, its best policies so far."""
 
-    def __init__(self, config: TrainingConfig, cells: list[CellConfig], seed: int, run: Path) -> None:
+    def __init__(self, config: TrainingConfig, cells: list[CellConfig], seed: int, run: Path, workers: int) -> None:
         self.config = config
         self.cells = cells
         self.seed = seed
@@ -51,7 +50,8 @@ class Training:
         self._stage: Stage | None = None
         self._spent = 0.0
         self._started = time.monotonic()
-        self._pool = worker_pool(_WORKERS)
+        self._workers = workers
+        self._pool = worker_pool(workers)
 
     @property
     def wall_s(self) -> float:
@@ -60,7 +60,7 @@ class Training:
 
     def train(self, progress: Progress) -> None:
         """Runs the stages that are still to be run."""
-        vec_env = make_vec_env(self.config, self.cells, self.seed, _WORKERS)
+        vec_env = make_vec_env(self.config, self.cells, self.seed, self._workers)
         try:
             if checkpoint.exists(self.run):
                 model, data, state = checkpoint.restore(self.run, algorithm_class(self.config.algorithm), vec_env)
@@ -80,6 +80,7 @@ class Training:
 
     def _resume(self, state: dict[str, Any]) -> None:
         self._spent = state["wall_s"]
+        drop_later_rows(self.run, self._spent)  # they tell of what is done again
         self._finalists.restore(state["finalists"])
         self._round, self._rollouts, self._validated_at = (
             state[key] for key in ("imitation_round", "rollouts", "validated_at")
@@ -91,18 +92,25 @@ class Training:
             return
         cloning = self.config.cloning
         for index in range(self._round, 1 + (cloning.dagger_rounds if cloning else 0)):
+            if index and self.out_of_time():
+                break
             if data is None:
                 data = self._demonstrate(progress)
                 fill_replay_buffer(model, data)
-            else:
+            elif cloning and cloning.dagger_episodes:
                 data = joined_transitions([data, self._try(model, index, progress)])
             if cloning:
                 steps = cloning.dagger_steps if index else cloning.steps
                 self._clone(model, data, steps, f"round {index}", progress)
             self._round = index + 1
+            every = self.config.evaluation.every_rounds
+            if every and self._round % every == 0:
+                self._validate(model, "round", index)
             self._checkpoint(model, data)
-        if not self._finalists.rows():
+        if not (self._finalists.rows() or self.stopped_by):
             self._validate(model, "cloning", 0)
+        if self.config.log_std is not None and not model.num_timesteps:
+            set_log_std(model, self.config.log_std)
 
     def _demonstrate(self, progress: Progress) -> Transitions:
         shown = self.config.demonstrations
@@ -131,9 +139,9 @@ class Training:
         program = self.config.demonstrations.program
         bar = progress.add_task(f"{name}: {len(seeds)} episodes", total=len(seeds))
         parts = []
-        for start in range(0, len(seeds), 10 * _WORKERS):
-            share = seeds[start : start + 10 * _WORKERS]
-            parts.append(collect_parallel(self._pool, _WORKERS, self.cells, program, actor, share).transitions)
+        for start in range(0, len(seeds), 10 * self._workers):
+            share = seeds[start : start + 10 * self._workers]
+            parts.append(collect_parallel(self._pool, self._workers, self.cells, program, actor, share).transitions)
             progress.advance(bar, len(share))
             if self.stopped_by:
                 raise StoppedError
@@ -201,7 +209,7 @@ class Training:
         (self.run / "policy.new.zip").replace(self.run / "policy.zip")
 
     def _score(self, model: BaseAlgorithm, seeds: list[int]) -> Score:
-        return validate(model, self.config, self.cells, seeds, self._pool, _WORKERS)
+        return validate(model, self.config, self.cells, seeds, self._pool, self._workers)
 
     def _note(self, stage: str, steps: int, score: Score) -> None:
         row = {"wall_s": round(self.wall_s, 2), "stage": stage, "steps": steps, **score.row()}

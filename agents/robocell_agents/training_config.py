@@ -26,7 +26,10 @@ class DemonstrationsConfig(Config):
 
 
 class CloningConfig(Config):
-    """Behaviour cloning, then rounds of DAgger: the student acts, the program says what it would have done."""
+    """Behaviour cloning, then rounds of DAgger: the student acts, the program says what it would have done.
+
+    Rounds of 0 episodes go on cloning the demonstrations. No round begins after the time limit.
+    """
 
     steps: Count
     batch_size: Count
@@ -36,11 +39,22 @@ class CloningConfig(Config):
     dagger_steps: CountOrZero
 
 
+class ResidualConfig(Config):
+    """The policy only corrects a program: its action times ``share`` is added to the program's."""
+
+    program: Literal["guided"]
+    share: Annotated[float, Gt(0), Le(1)]
+
+
 class EvaluationConfig(Config):
-    """Periodic evaluation on validation seeds, by success, then pace; the best ones play ``final_episodes`` more."""
+    """Periodic evaluation on validation seeds, by success, then pace; the best ones play ``final_episodes`` more.
+
+    While cloning goes on, every ``every_rounds`` rounds are followed by one; with 0 only the last.
+    """
 
     episodes: Count
     every_steps: Count
+    every_rounds: CountOrZero = 0
     finalists: Count
     final_episodes: Count
 
@@ -48,9 +62,11 @@ class EvaluationConfig(Config):
 class TrainingConfig(Config):
     """One training run.
 
-    ``settings`` goes to the algorithm's constructor as it is. ``actor_average`` is the share of the averaged actor that
-    is kept at each update, 0 for no averaging. ``also`` names further cells, and ``changes`` production changes, of
-    which the range ``within`` counts: environments and episodes are dealt out to all of them in turn.
+    ``settings`` goes to the algorithm's constructor as it is. ``log_std`` is the exploration noise that reinforcement
+    begins with, and for ``critic_warmup_rollouts`` rollouts the critic is trained alone. ``actor_average`` is the share
+    of the averaged actor that is kept at each update, 0 for no averaging. ``also`` names further cells, and ``changes``
+    production changes, of which the range ``within`` counts: environments and episodes are dealt out to all of them in
+    turn.
     """
 
     cell: str
@@ -66,6 +82,7 @@ class TrainingConfig(Config):
     log_std: float | None = None
     critic_warmup_rollouts: CountOrZero = 0
     actor_average: Annotated[float, Ge(0), Lt(1)] = 0.0
+    residual: ResidualConfig | None = None
     demonstrations: DemonstrationsConfig | None = None
     cloning: CloningConfig | None = None
     evaluation: EvaluationConfig
@@ -74,12 +91,14 @@ class TrainingConfig(Config):
     def _fits(self) -> TrainingConfig:
         if self.cloning and not self.demonstrations:
             raise ValueError("demonstrations wherever there is cloning")
-        if self.demonstrations and self.algorithm in (*GOAL_ALGORITHMS, "sbx_sac"):
-            raise ValueError("no demonstrations with sac_her and sbx_sac")
+        if self.algorithm in GOAL_ALGORITHMS and (self.demonstrations or self.log_std or self.critic_warmup_rollouts):
+            raise ValueError("no demonstrations, log_std and critic_warmup_rollouts with sac_her")
         if self.algorithm != "ppo" and self.cloning and self.cloning.dagger_rounds:
             raise ValueError("dagger_rounds of 0 with any algorithm but ppo")
-        if self.algorithm != "ppo" and (self.log_std is not None or self.critic_warmup_rollouts or self.actor_average):
-            raise ValueError("log_std, critic_warmup_rollouts and actor_average with ppo only")
+        if self.algorithm != "ppo" and (self.actor_average or self.residual):
+            raise ValueError("actor_average and residual with ppo only")
+        if self.residual and self.demonstrations:
+            raise ValueError("no demonstrations for a residual policy, which begins as its program")
         if self.n_envs < 1 + len(self.also) + len(self.changes):
             raise ValueError("n_envs of at least one for each of cell, also and changes")
         return self

@@ -16,7 +16,7 @@ from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
 from robocell_controller.statistics import wilson
 
-_RELIABLE = 0.99  # success from which on pace decides which of two policies is better
+RELIABLE = 0.99  # success from which on pace decides which of two policies is better
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Score:
     @property
     def rank(self) -> tuple[float, float]:
         """What is greater the better a policy is: the more reliable one; of two reliable ones the faster."""
-        return min(self.success, _RELIABLE), self.parts_per_hour
+        return min(self.success, RELIABLE), self.parts_per_hour
 
 
 def validate(
@@ -55,7 +55,8 @@ def validate(
 ) -> Score:
     """Plays one episode per seed with the deterministic policy, ``cells`` being dealt out by seed."""
     if config.algorithm == "ppo":
-        episodes = collect_parallel(pool, workers, cells, "guided", Actor(plain_layers(model), 0.0), seeds)
+        actor = Actor(plain_layers(model), 0.0, config.residual.share if config.residual else 0.0)
+        episodes = collect_parallel(pool, workers, cells, "guided", actor, seeds)
         success, time_s = episodes.success, episodes.time_s
     else:
         success, time_s = _play(model, config, cells, seeds)

@@ -14,13 +14,16 @@ import pytest
 import yaml
 
 from robocell_agents import run_folder
+from robocell_agents.actors import load_actor
 from robocell_agents.demonstrations import Actor, collect, joined
+from robocell_agents.export import export
 from robocell_agents.finalists import Finalists
 from robocell_agents.train import train
 from robocell_agents.validation import Score
 from robocell_controller.cell import CellConfig
-from robocell_controller.config import load, locate, merged, read_yaml
+from robocell_controller.config import load, locate, merged, read_config, read_yaml
 from robocell_controller.errors import InputError
+from robocell_envs.cell_env import PickPlaceEnv
 
 SMALL: dict[str, Any] = {
     "n_envs": 2,
@@ -87,14 +90,16 @@ def test_other_seeds_train_other_policies(tmp_path: Path) -> None:
     assert (weights(tmp_path / "0") != weights(tmp_path / "1")).any()
 
 
-@pytest.mark.parametrize("name", ["sac", "sac_her"])
+@pytest.mark.parametrize("name", ["sac", "sac_her", "sbx_sac"])
 def test_off_policy_algorithms_train(tmp_path: Path, name: str) -> None:
-    changes: dict[str, Any] = {"log_std": None, "critic_warmup_rollouts": 0, "actor_average": 0.0, "total_steps": 300}
-    content = read_yaml(locate("agents", name))
+    if name == "sbx_sac":
+        pytest.importorskip("sbx")
+    changes: dict[str, Any] = {"critic_warmup_rollouts": 0 if name == "sac_her" else 5, "total_steps": 300}
+    content = read_config("agents", locate("agents", name))
     settings = {**content["settings"], "buffer_size": 2000, "batch_size": 16, "learning_starts": 260}
     small = {**content, **{key: SMALL[key] for key in ("n_envs", "subprocesses", "evaluation")}, **changes}
     small["settings"] = settings
-    if name == "sac":
+    if name != "sac_her":
         small["demonstrations"] = {**content["demonstrations"], "episodes": 3}
         small["cloning"] = {**content["cloning"], "steps": 10}
     path = tmp_path / f"{name}.yaml"
@@ -102,6 +107,30 @@ def test_off_policy_algorithms_train(tmp_path: Path, name: str) -> None:
     assert train(str(path), 0, tmp_path / "run", resume=False) == 0
     assert run_folder.read_run(tmp_path / "run")["algorithm"] == name
     assert progress(tmp_path / "run")[-2]["steps"] >= 300
+
+
+def test_cloning_goes_on_in_rounds_until_the_time_is_up(tmp_path: Path) -> None:
+    rounds = {"dagger_rounds": 3, "dagger_episodes": 0, "dagger_steps": 10}
+    cloned = {"total_steps": 0, "cloning": rounds, "evaluation": {"every_rounds": 2}}
+    assert train(config_file(tmp_path, **cloned), 0, tmp_path / "whole", resume=False) == 0
+    assert [(row["stage"], row["steps"]) for row in progress(tmp_path / "whole")][:-1] == [("round", 1), ("round", 3)]
+    assert train(config_file(tmp_path, **cloned, time_limit_s=0.001), 0, tmp_path / "late", resume=False) == 0
+    assert [row["stage"] for row in progress(tmp_path / "late")] == ["cloning", "chosen"]
+
+
+def test_a_residual_policy_begins_as_its_program_and_is_no_bundle(tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {"demonstrations": None, "cloning": None, "residual": {"program": "guided", "share": 0.3}}
+    run = tmp_path / "run"
+    assert train(config_file(tmp_path, **nothing), 0, run, resume=False, workers=1) == 0
+    assert [row["success"] for row in progress(run)] == [1.0] * 3
+    env, seen = PickPlaceEnv(), []
+    observation, _ = env.reset(seed=0)
+    for actor in (load_actor(str(run), env.cell), load_actor("program:guided", env.cell)):
+        seen.append(actor.act(env, observation))
+    env.close()
+    assert 0.0 < np.abs(seen[0] - seen[1]).max() < 0.05
+    with pytest.raises(InputError, match="residual policy"):
+        export(run, tmp_path / "bundle")
 
 
 def test_a_terminated_training_goes_on_where_it_was(tmp_path: Path) -> None:

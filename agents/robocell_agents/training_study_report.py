@@ -1,0 +1,128 @@
+"""What is made from a study's ``trainings.json``: the page ``trainings.md``, and the learning curves beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from robocell_agents.files import folded_json, read_json
+from robocell_agents.study_config import REFERENCE
+from robocell_agents.tables import markdown_table
+from robocell_agents.training_study_figures import curves
+from robocell_controller.errors import InputError
+
+TRAININGS, PAGE, CURVES = "trainings.json", "trainings.md", "curves.svg"
+_LEVELS = 6  # of the document, down to one run
+_WHAT = "a file that robocell study wrote"
+_KEYS = ("study", "command", "reach", "cells", "seeds", "hardware", "git")
+_NONE = "-"
+Document = dict[str, Any]
+
+
+def training_study_json(document: Document) -> str:
+    """The document as text, with one line for each run."""
+    return folded_json(document, _LEVELS) + "\n"
+
+
+def training_study_files(folder: Path) -> dict[Path, str]:
+    """Page and plot of the study in a folder, as texts by path.
+
+    Raises:
+        InputError: there is no study.
+    """
+    document = read_json(folder / TRAININGS, _WHAT)
+    missing = [key for key in _KEYS if key not in document]
+    if missing:
+        raise InputError(folder / TRAININGS, f"no key {missing[0]!r}", _WHAT)
+    digest = hashlib.sha256((folder / TRAININGS).read_bytes()).hexdigest()
+    plot = curves(document) + f"<!-- made from {TRAININGS} with sha256 {digest} -->\n"
+    return {folder / PAGE: page(document), folder / CURVES: plot}
+
+
+def page(document: Document) -> str:
+    """How it was made, learning curves, and for each cell the recipes and their runs."""
+    seeds, hardware = document["seeds"], document["hardware"]
+    parts = [
+        f"# Study {document['study']}",
+        f"Made by `{document['command']}` at commit {document['git']['commit']} on {hardware['cpu']}, "
+        f"{hardware['side_by_side']:g} runs side by side on {hardware['cores_of_each_run']:g} of its cores each, from "
+        f"`{TRAININGS}`. {seeds['n']} {seeds['range']} episodes of each condition. Success and pace across training "
+        "seeds: interquartile mean and 95 % interval of a stratified bootstrap.",
+        f"![validation success and pace over the wall time of the training]({CURVES})",
+        *(
+            f"## {cell}\n\n{markdown_table(recipe_rows(document, cell))}\n\n{markdown_table(run_rows(document, cell))}"
+            for cell in document["cells"]
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def training_study_tables(document: Document) -> list[Table]:
+    """The recipes for the terminal, a table for each cell."""
+    tables = []
+    for cell in document["cells"]:
+        header, *rows = recipe_rows(document, cell)
+        table = Table(title=f"study {document['study']}: {cell}")
+        for index, column in enumerate(header):
+            table.add_column(column, justify="right" if index else "left")
+        for row in rows:
+            table.add_row(*row)
+        tables.append(table)
+    return tables
+
+
+def recipe_rows(document: Document, cell: str) -> list[list[str]]:
+    """Header, then a row for each recipe, the best one first."""
+    least = f"seeds ≥ {100 * document['reach']:g} %"
+    header = ["", "success", "parts/h", f"pace against {REFERENCE}", least, "certified after", "training"]
+    return [header] + [
+        [
+            name,
+            _interval(recipe["success"], 100.0, 1, " %"),
+            _interval(recipe["parts_per_hour"], 1.0, 0, ""),
+            _number(recipe["against_reference"], "×", 2),
+            f"{recipe['reached']} of {recipe['seeds']}",
+            _number(recipe["certified_s"], " s", 0),
+            _number(recipe["wall_s"], " s", 0),
+        ]
+        for name, recipe in document["cells"][cell]["recipes"].items()
+    ]
+
+
+def run_rows(document: Document, cell: str) -> list[list[str]]:
+    """Header, then a row for each run: means over the conditions."""
+    header = ["run", "success", "parts/h", "certified after", "training", "failures"]
+    return [header] + [
+        [
+            f"{name}, seed {seed}",
+            _number(run["success"], " %", 1, 100.0),
+            _number(run["parts_per_hour"], "", 0),
+            _number(run["certified_s"], " s", 0),
+            _number(run["wall_s"], " s", 0),
+            run["error"] or _failures(run["conditions"]),
+        ]
+        for name, recipe in document["cells"][cell]["recipes"].items()
+        for seed, run in recipe["runs"].items()
+    ]
+
+
+def _failures(conditions: Document) -> str:
+    counts: dict[str, int] = {}
+    for metrics in conditions.values():
+        for name, count in metrics["failures"].items():
+            counts[name] = counts.get(name, 0) + count
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda each: -each[1])) or "none"
+
+
+def _interval(score: Document | None, scale: float, digits: int, unit: str) -> str:
+    if score is None:
+        return _NONE
+    value, low, high = (f"{scale * score[key]:.{digits}f}" for key in ("iqm", "low", "high"))
+    return f"{value}{unit} ({low}-{high})"
+
+
+def _number(value: float | None, unit: str, digits: int, scale: float = 1.0) -> str:
+    return _NONE if value is None else f"{scale * value:.{digits}f}{unit}"
