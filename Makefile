@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench fuzz fuzz-bundle mutation kills learn sbom audit results clean
+.PHONY: help setup demo test lint format bench fuzz fuzz-bundle mutation kills learn learn-seeds sbom audit results clean
 
 PYTHON ?= python3.11 python3.10
 VENV := .venv
@@ -23,6 +23,9 @@ fuzz-bundle: $(STAMP) ## Load a hundred thousand mutated bundles; kill the store
 
 learn: $(STAMP) ## Run the slow tests: does training still learn?
 	$(BIN)/pytest -m slow
+
+learn-seeds: $(STAMP) ## Train five seeds in both cells until 99 % are certified: how long does it take?
+	OMP_NUM_THREADS=1 $(BIN)/robocell study time_to_99
 
 fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks, and search for the worst ones
 	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/adversaries.py 10000000

@@ -12,15 +12,18 @@ import torch
 from stable_baselines3 import PPO, SAC, HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 import robocell_envs  # noqa: F401 - registers the environments
+from robocell_agents.asymmetric import AsymmetricPolicy, mask
 from robocell_agents.grouped_vec_env import GroupedVecEnv
 from robocell_agents.residual import ResidualEnv
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.workers import ignore_interrupts
 from robocell_controller.cell import CellConfig
 from robocell_controller.errors import InputError
+from robocell_envs.privileged import PrivilegedEnv
 
 
 def algorithm_class(name: str) -> type[BaseAlgorithm]:
@@ -40,8 +43,8 @@ def algorithm_class(name: str) -> type[BaseAlgorithm]:
 
 def make_vec_env(config: TrainingConfig, cells: list[CellConfig], seed: int, workers: int) -> VecEnv:
     """``n_envs`` environments of ``cells`` in turn, in this process or spread over ``workers`` processes; seeded."""
-    dealt = [cells[index % len(cells)] for index in range(config.n_envs)]
-    makers: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(_make, config, cell) for cell in dealt]
+    dealt = [index % len(cells) for index in range(config.n_envs)]
+    makers: list[Callable[[], gymnasium.Env[Any, Any]]] = [partial(_make, config, cells, cell) for cell in dealt]
     env: VecEnv = GroupedVecEnv(makers, workers) if config.subprocesses and workers > 1 else DummyVecEnv(makers)
     env.seed(seed)
     return env
@@ -49,17 +52,20 @@ def make_vec_env(config: TrainingConfig, cells: list[CellConfig], seed: int, wor
 
 def build(config: TrainingConfig, env: VecEnv, seed: int, tensorboard: str) -> BaseAlgorithm:
     """A fresh model."""
+    policy: str | type[BasePolicy] = "MultiInputPolicy" if config.algorithm == "sac_her" else "MlpPolicy"
     policy_kwargs: dict[str, Any] = {"net_arch": config.hidden}
     if config.algorithm == "ppo":
         policy_kwargs["activation_fn"] = torch.nn.Tanh
         policy_kwargs["optimizer_kwargs"] = {"fused": True}  # one kernel in place of a dozen for each layer
         if config.log_std is not None:
             policy_kwargs["log_std_init"] = config.log_std
+    if config.privileged_critic or config.unseen:
+        policy, policy_kwargs["mask"] = AsymmetricPolicy, mask(config.unseen)
     extra: dict[str, Any] = {}
     if config.algorithm == "sac_her":
         extra["replay_buffer_class"] = HerReplayBuffer
     return algorithm_class(config.algorithm)(
-        "MultiInputPolicy" if config.algorithm == "sac_her" else "MlpPolicy",
+        policy,
         env,
         policy_kwargs=policy_kwargs,
         seed=seed,
@@ -92,8 +98,10 @@ def _settings(config: TrainingConfig) -> dict[str, Any]:
     return {**config.settings, "learning_rate": LinearSchedule(*rate)}
 
 
-def _make(config: TrainingConfig, cell: CellConfig) -> gymnasium.Env[Any, Any]:
+def _make(config: TrainingConfig, cells: list[CellConfig], cell: int) -> gymnasium.Env[Any, Any]:
     if multiprocessing.parent_process() is not None:
         ignore_interrupts()
-    env: gymnasium.Env[Any, Any] = gymnasium.make(config.env_id, cell=cell, disable_env_checker=True)
-    return Monitor(ResidualEnv(env, config.residual) if config.residual else env)
+    env: gymnasium.Env[Any, Any] = gymnasium.make(config.env_id, cell=cells[cell], disable_env_checker=True)
+    if config.residual:
+        env = ResidualEnv(env, config.residual)
+    return Monitor(PrivilegedEnv(env, cell, len(cells)) if config.privileged_critic else env)

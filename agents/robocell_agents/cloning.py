@@ -10,6 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.sac.policies import SACPolicy
 
+from robocell_agents.asymmetric import actor_modules
 from robocell_agents.demonstrations import Layers, Transitions
 from robocell_agents.training_config import CloningConfig
 
@@ -94,10 +95,9 @@ def plain_layers(model: BaseAlgorithm) -> Layers:
     """The PPO actor as weights and biases, for workers that do without torch."""
     policy = model.policy
     assert isinstance(policy, ActorCriticPolicy)
-    modules = [*policy.mlp_extractor.policy_net, policy.action_net]
     return [
         (module.weight.detach().numpy().copy(), module.bias.detach().numpy().copy())
-        for module in modules
+        for module in actor_modules(policy)
         if isinstance(module, torch.nn.Linear)
     ]
 

@@ -25,7 +25,7 @@ class Hooks:
     Attributes:
         validate: evaluates the model and keeps it if it is the best; called with the steps done.
         checkpoint: saves everything a resume needs.
-        stop: whether the run is to end now (signal, time limit).
+        stop: whether the run is to end now (target, time limit, signal).
         show: reports steps done and the mean episode reward, for the progress bar.
     """
 

@@ -14,7 +14,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.trust.home import home
 
 _BLOCK = 2**20  # bytes
-_IN_A_RUN = ("policy.zip", "finalists/*.zip", "checkpoint/model.zip", "checkpoint/replay_buffer.pkl")
+_IN_A_RUN = ("policy.zip", "certified.zip", "finalists/*.zip", "checkpoint/model.zip", "checkpoint/replay_buffer.pkl")
 
 
 def note(path: Path) -> None:

@@ -16,11 +16,14 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents import pickles
 from robocell_agents.algorithms import algorithm_class
+from robocell_agents.asymmetric import to_act
 from robocell_agents.files import read_json, write_text
 from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
+
+_ROUNDING = 0.01  # s, of the times in ``progress.jsonl``
 
 
 def write_config(path: Path, config: Config) -> None:
@@ -73,7 +76,7 @@ def read_progress(run: Path) -> list[dict[str, Any]]:
 
 def drop_later_rows(run: Path, wall_s: float) -> None:
     """Takes the validations out of a run's progress that came after ``wall_s`` s of training."""
-    rows = [row for row in read_progress(run) if row["wall_s"] <= wall_s]
+    rows = [row for row in read_progress(run) if row["wall_s"] <= wall_s + _ROUNDING]
     write_text(run / "progress.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -81,7 +84,7 @@ def load_policy(algorithm: str, path: Path) -> BaseAlgorithm:
     """A saved model, to act and not to learn: without the replay buffer, which hindsight makes for an environment."""
     pickles.check(path)
     acting = {"replay_buffer_class": None, "buffer_size": 1}
-    return algorithm_class(algorithm).load(path, device="cpu", custom_objects=acting)
+    return to_act(algorithm_class(algorithm).load(path, device="cpu", custom_objects=acting))
 
 
 def swap_in(new: Path, place: Path) -> None:

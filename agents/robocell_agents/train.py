@@ -8,7 +8,8 @@ import torch
 
 from robocell_agents import provenance, run_folder
 from robocell_agents.files import write_json
-from robocell_agents.training import StoppedError, Training, console
+from robocell_agents.selection import console
+from robocell_agents.training import StoppedError, Training
 from robocell_agents.training_cells import training_cells
 from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
@@ -48,11 +49,23 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
         except StoppedError:
             status, code = "interrupted", 128 + training.stopped_by
     content = run_folder.read_status(run)
-    chosen = training.chosen.row() if training.chosen else None
+    chosen = training.selection.chosen.row() if training.selection.chosen else None
     write_json(
         run / "run.json",
-        {**content, "status": status, "wall_s": round(training.wall_s, 1), "validation": chosen},
+        {
+            **content,
+            "status": status,
+            "wall_s": round(training.wall_s, 1),
+            "validation": chosen,
+            "certified": training.selection.certified,
+        },
     )
+    if training.selection.certified:
+        console.print(
+            "certified after {wall_s:.0f} s: success of at least {success:g}, confidence {confidence:g}".format(
+                **training.selection.certified
+            )
+        )
     return code
 
 

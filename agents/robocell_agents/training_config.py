@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import Field, model_validator
 
 from robocell_controller.config import Config
+from robocell_controller.observer import FEATURES
 from robocell_controller.robot import Positive
 
 Count = Annotated[int, Gt(0)]
@@ -46,10 +47,18 @@ class ResidualConfig(Config):
     share: Annotated[float, Gt(0), Le(1)]
 
 
+class TargetConfig(Config):
+    """Success that a training is to reach: it ends as soon as that is certified with ``confidence`` (one-sided)."""
+
+    success: Annotated[float, Gt(0), Lt(1)]
+    confidence: Annotated[float, Gt(0), Lt(1)]
+
+
 class EvaluationConfig(Config):
     """Periodic evaluation on validation seeds, by success, then pace; the best ones play ``final_episodes`` more.
 
-    While cloning goes on, every ``every_rounds`` rounds are followed by one; with 0 only the last.
+    While cloning goes on, every ``every_rounds`` rounds are followed by one; with 0 only the last. Who reaches the
+    ``target`` in one of them plays for its certificate, see ``robocell_agents.certification``.
     """
 
     episodes: Count
@@ -57,6 +66,7 @@ class EvaluationConfig(Config):
     every_rounds: CountOrZero = 0
     finalists: Count
     final_episodes: Count
+    target: TargetConfig | None = None
 
 
 class TrainingConfig(Config):
@@ -64,9 +74,10 @@ class TrainingConfig(Config):
 
     ``settings`` goes to the algorithm's constructor as it is. ``log_std`` is the exploration noise that reinforcement
     begins with, and for ``critic_warmup_rollouts`` rollouts the critic is trained alone. ``actor_average`` is the share
-    of the averaged actor that is kept at each update, 0 for no averaging. ``also`` names further cells, and ``changes``
-    production changes, of which the range ``within`` counts: environments and episodes are dealt out to all of them in
-    turn.
+    of the averaged actor that is kept at each update, 0 for no averaging. A ``privileged_critic`` sees the truth behind
+    the observation too, see ``robocell_envs.privileged``; ``unseen`` names entries that the actor does not see.
+    ``also`` names further cells, and ``changes`` production changes, of which the range ``within`` counts: environments
+    and episodes are dealt out to all of them in turn.
     """
 
     cell: str
@@ -82,6 +93,8 @@ class TrainingConfig(Config):
     log_std: float | None = None
     critic_warmup_rollouts: CountOrZero = 0
     actor_average: Annotated[float, Ge(0), Lt(1)] = 0.0
+    privileged_critic: bool = False
+    unseen: list[str] = Field(default_factory=list)
     residual: ResidualConfig | None = None
     demonstrations: DemonstrationsConfig | None = None
     cloning: CloningConfig | None = None
@@ -95,8 +108,10 @@ class TrainingConfig(Config):
             raise ValueError("no demonstrations, log_std and critic_warmup_rollouts with sac_her")
         if self.algorithm != "ppo" and self.cloning and self.cloning.dagger_rounds:
             raise ValueError("dagger_rounds of 0 with any algorithm but ppo")
-        if self.algorithm != "ppo" and (self.actor_average or self.residual):
-            raise ValueError("actor_average and residual with ppo only")
+        if self.algorithm != "ppo" and (self.actor_average or self.residual or self.privileged_critic or self.unseen):
+            raise ValueError("actor_average, residual, privileged_critic and unseen with ppo only")
+        if set(self.unseen) - {feature.name for feature in FEATURES}:
+            raise ValueError("unseen entries of the observation by their names")
         if self.residual and self.demonstrations:
             raise ValueError("no demonstrations for a residual policy, which begins as its program")
         if self.n_envs < 1 + len(self.also) + len(self.changes):

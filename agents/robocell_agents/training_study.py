@@ -1,6 +1,6 @@
 """``robocell study`` of trainings: recipes side by side at equal wall clock, then their policies on test seeds.
 
-Each run is a process of its own that is held to its cores. What is finished is not done again, what was stopped goes on.
+Each run is a process that is held to its own cores. What is finished is not done again, what was stopped goes on.
 """
 
 from __future__ import annotations

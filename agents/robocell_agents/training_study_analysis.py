@@ -48,7 +48,7 @@ def analyse(
 
 
 def _run(run: Run, test: Document | None, error: str | None) -> Document:
-    """One run: how long it trained, what its policy does in test (None: it has none), and its validations on the way."""
+    """One run: how long it trained, what its policy does in test, if it has one, and its validations on the way."""
     status = run_folder.read_status(run.folder) if test else {}
     curve = [{key: row[key] for key in _CURVE} for row in run_folder.read_progress(run.folder)]
     return {

@@ -1,4 +1,4 @@
-"""Schema of the studies of trainings in ``configs/studies``: which recipes, in which cells, for how long, tested how."""
+"""Schema of the studies of trainings in ``configs/studies``: which recipes, in which cells, tested how."""
 
 from __future__ import annotations
 

@@ -8,15 +8,33 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents.cloning import plain_layers
 from robocell_agents.demonstrations import Actor, collect_parallel
 from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
+from robocell_controller.contract import Array
 from robocell_controller.statistics import wilson
 
 RELIABLE = 0.99  # success from which on pace decides which of two policies is better
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """Episodes: which ended well, [n], and how long they took, [n] s."""
+
+    success: npt.NDArray[np.bool_]
+    time_s: Array
+
+    @classmethod
+    def none(cls) -> Played:
+        """Of no episode."""
+        return cls(np.empty(0, dtype=np.bool_), np.empty(0))
+
+    def __add__(self, other: Played) -> Played:
+        return Played(np.append(self.success, other.success), np.append(self.time_s, other.time_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,20 @@ class Score:
         """Back from :meth:`row`."""
         return None if row is None else cls(**row)
 
+    @classmethod
+    def over(cls, played: Played) -> Score:
+        """What episodes amount to."""
+        success, time_s = played.success, played.time_s
+        low, high = wilson(int(success.sum()), len(success))
+        return cls(
+            success=float(success.mean()),
+            low=low,
+            high=high,
+            n=len(success),
+            cycle_time_s=float(np.median(time_s[success])) if success.any() else float(time_s.max()),
+            parts_per_hour=float(3600.0 * success.sum() / time_s.sum()),
+        )
+
     def row(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
@@ -45,35 +77,23 @@ class Score:
         return min(self.success, RELIABLE), self.parts_per_hour
 
 
-def validate(
+def play(
     model: BaseAlgorithm,
     config: TrainingConfig,
     cells: list[CellConfig],
     seeds: list[int],
     pool: Executor,
     workers: int,
-) -> Score:
+) -> Played:
     """Plays one episode per seed with the deterministic policy, ``cells`` being dealt out by seed."""
     if config.algorithm == "ppo":
         actor = Actor(plain_layers(model), 0.0, config.residual.share if config.residual else 0.0)
         episodes = collect_parallel(pool, workers, cells, "guided", actor, seeds)
-        success, time_s = episodes.success, episodes.time_s
-    else:
-        success, time_s = _play(model, config, cells, seeds)
-    low, high = wilson(int(success.sum()), len(seeds))
-    return Score(
-        success=float(success.mean()),
-        low=low,
-        high=high,
-        n=len(seeds),
-        cycle_time_s=float(np.median(time_s[success])) if success.any() else float(time_s.max()),
-        parts_per_hour=float(3600.0 * success.sum() / time_s.sum()),
-    )
+        return Played(episodes.success, episodes.time_s)
+    return _play_here(model, config, cells, seeds)
 
 
-def _play(
-    model: BaseAlgorithm, config: TrainingConfig, cells: list[CellConfig], seeds: list[int]
-) -> tuple[np.ndarray, np.ndarray]:
+def _play_here(model: BaseAlgorithm, config: TrainingConfig, cells: list[CellConfig], seeds: list[int]) -> Played:
     envs = [gymnasium.make(config.env_id, cell=cell) for cell in cells]
     success, time_s = [], []
     for seed in seeds:
@@ -88,4 +108,4 @@ def _play(
         time_s.append(info["cycle"]["time_s"])
     for env in envs:
         env.close()
-    return np.array(success), np.array(time_s)
+    return Played(np.array(success), np.array(time_s))

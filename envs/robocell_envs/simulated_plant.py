@@ -163,6 +163,11 @@ class SimulatedPlant:
         self.world.close()
 
     @property
+    def faults(self) -> Faults:
+        """Those in force now."""
+        return self._drives.faults
+
+    @property
     def time(self) -> float:
         """Simulated time since the start, s."""
         return self._ticks * self._tick

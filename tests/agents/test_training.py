@@ -90,7 +90,7 @@ def test_other_seeds_train_other_policies(tmp_path: Path) -> None:
     assert (weights(tmp_path / "0") != weights(tmp_path / "1")).any()
 
 
-@pytest.mark.parametrize("name", ["sac", "sac_her", "sbx_sac"])
+@pytest.mark.parametrize("name", ["sac", "sac_her", pytest.param("sbx_sac", marks=pytest.mark.slow)])
 def test_off_policy_algorithms_train(tmp_path: Path, name: str) -> None:
     if name == "sbx_sac":
         pytest.importorskip("sbx")
