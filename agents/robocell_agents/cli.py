@@ -121,21 +121,10 @@ def study(
     config: Annotated[str, typer.Argument(help="Name or file of a study, e.g. adaptivity or bakeoff.")],
     workers: Annotated[int, typer.Option(min=1, help="Processes that play; the results do not depend on it.")] = 2,
 ) -> None:
-    """Compare contestants under every production change, or recipes by training them; after a stop it goes on."""
-    from robocell_agents.training_study_config import is_training_study
+    """Compare contestants under every change, or recipes by training them, or probe a policy; goes on after a stop."""
+    from robocell_agents.studies import run_study
 
-    if is_training_study(config):
-        from robocell_agents.training_study import training_study
-        from robocell_agents.training_study_report import training_study_tables
-
-        document, folder = training_study(config, workers)
-        tables = training_study_tables(document)
-    else:
-        from robocell_agents.study import study as play
-        from robocell_agents.study_tables import study_table
-
-        document, folder = play(config, workers)
-        tables = [study_table(document)]
+    tables, folder = run_study(config, workers)
     Console().print(*tables)
     Console(stderr=True).print(f"results, tables and plots are in {folder}")
 

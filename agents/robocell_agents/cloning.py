@@ -87,6 +87,7 @@ def set_log_std(model: BaseAlgorithm, value: float) -> None:
         set_log_std_sbx(model, value)
     elif isinstance(model.policy, SACPolicy):
         layer = model.policy.actor.log_std
+        assert isinstance(layer, torch.nn.Linear)
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.constant_(layer.bias, value)
 

@@ -24,18 +24,17 @@ def clone(
     def loss(parameters: Any, observations: Any, labels: Any) -> Any:
         return ((actor.apply_fn(parameters, observations).mode() - labels) ** 2).mean()
 
-    @jax.jit
     def step(parameters: Any, state: Any, observations: Any, labels: Any) -> Any:
         value, gradient = jax.value_and_grad(loss)(parameters, observations, labels)
         updates, state = optimiser.update(gradient, state)
         return optax.apply_updates(parameters, updates), state, value
 
-    parameters, state = actor.params, optimiser.init(actor.params)
+    parameters, state, compiled = actor.params, optimiser.init(actor.params), jax.jit(step)
     order = np.random.default_rng(seed)
     losses = []
     for _ in range(steps):
         batch = order.integers(len(data), size=config.batch_size)
-        parameters, state, value = step(parameters, state, data.observations[batch], data.labels[batch])
+        parameters, state, value = compiled(parameters, state, data.observations[batch], data.labels[batch])
         losses.append(value)
         tick()
     model.policy.actor_state = actor.replace(params=parameters)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from robocell_agents.adaptation_report import ADAPTATION, adaptation_files
 from robocell_agents.bench_physics import PHYSICS_COLUMNS, physics_rows
 from robocell_agents.compare import compare
 from robocell_agents.environment_docs import environments_page
@@ -56,6 +57,8 @@ def regenerate(folder: Path, check: bool) -> int:
         texts |= study_files(study.parent)
     for trainings in sorted(folder.glob(f"*/{TRAININGS}")):
         texts |= training_study_files(trainings.parent)
+    for adaptation in sorted(folder.glob(f"*/{ADAPTATION}")):
+        texts |= adaptation_files(adaptation.parent)
     stale = [path for path, text in texts.items() if not is_same(path, text)]
     if not check:
         for path in stale:

@@ -178,5 +178,5 @@ def _score(policy: str, suite: Suite, episodes: int, path: Path, workers: int) -
         conditions = {name: metrics([row for row in rows if row["condition"] == name]) for name in suite.conditions}
         known = {"problem": problem, "conditions": conditions}
         write_json(path, known)
-    conditions = known["conditions"]
-    return conditions
+    scored: Document = known["conditions"]
+    return scored
