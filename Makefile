@@ -19,7 +19,8 @@ test: $(STAMP) ## Run the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
 fuzz-bundle: $(STAMP) ## Load a hundred thousand mutated bundles; kill the store five hundred times
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/trust/test_bundle_fuzz.py tests/controller/rollout/test_store.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/hostile_bundles.py 34000
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -rP tests/controller/rollout/test_store.py
 
 learn: $(STAMP) ## Run the slow tests: does training still learn?
 	$(BIN)/pytest -m slow
