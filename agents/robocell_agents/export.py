@@ -29,6 +29,7 @@ from robocell_controller.onnx_policy import OnnxPolicy
 from robocell_controller.policy_contract import own_contract, training_envelope
 from robocell_controller.trust.anchors import load_anchors
 from robocell_controller.trust.canonical import json_bytes
+from robocell_controller.trust.keys import announce
 from robocell_controller.trust.sbom import bill_of_materials
 from robocell_controller.trust.signing import DEVELOPMENT, load_signing_key
 from robocell_envs.cell_env import PickPlaceEnv
@@ -96,6 +97,7 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
         SBOM: json_bytes(_bill(manifest, graph)),
     }
     write_bundle(out, files, manifest, key)
+    announce(out, key.public)
     return parity
 
 

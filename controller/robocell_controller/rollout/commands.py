@@ -97,11 +97,10 @@ def history(as_json: JsonOption = False) -> None:
 
 
 def _warning(digest: str) -> str:
-    """What every screen says of a bundle that was not released."""
     from robocell_controller.rollout.store import Store
-    from robocell_controller.trust.keys import DEVELOPMENT_NOTICE
+    from robocell_controller.trust.keys import warning
 
-    return f": {DEVELOPMENT_NOTICE}" if Store().find(digest).key_kind == "development" else ""
+    return warning(Store().find(digest).key_kind)
 
 
 def _cell(name: str) -> CellConfig:

@@ -37,7 +37,7 @@ def sign(
     """Sign a bundle (anew), after all checks but that of its present signature."""
     from robocell_controller.bundle import resign
     from robocell_controller.trust.anchors import load_anchors
-    from robocell_controller.trust.keys import write_key
+    from robocell_controller.trust.keys import warning, write_key
     from robocell_controller.trust.signing import ephemeral_key, load_signing_key
 
     if release:
@@ -46,7 +46,8 @@ def sign(
         anchors = load_anchors()
         signer = load_signing_key(anchors.ring, key, anchors.today)
     manifest = resign(bundle, signer)
-    typer.echo(f"{bundle}: {manifest.name} {manifest.version} signed with {signer.public.name} ({signer.public.id})")
+    by = signer.public
+    typer.echo(f"{bundle}: {manifest.name} {manifest.version} signed with {by.name} ({by.id}){warning(by.kind)}")
     if release:
         typer.echo(f"{write_key(release, signer.public)}: its public half; its private half is kept nowhere")
 

@@ -153,7 +153,7 @@ def test_the_commands(
     assert execute(["policy", "promote", "tiny"]) == 0
     assert execute(["policy", "list"]) == 0
     assert execute(["verify", str(bundle)]) == 0
-    assert capsys.readouterr().out.count("DEVELOPMENT key") == 4  # on every screen
+    assert capsys.readouterr().out.count("DEVELOPMENT key") == 5  # on every screen
     assert execute(["policy", "rollback", "tiny"]) == 2
     capsys.readouterr()
     assert execute(["policy", "list", "--json"]) == 0
