@@ -158,7 +158,9 @@ def export(
     epoch: Annotated[int, typer.Option(min=1, help="Grows when older bundles of the name are to be withdrawn.")] = 1,
     name: Annotated[
         str | None,
-        typer.Option(help="What the store calls it: one name for all that may take each other's place.  [default: config]"),
+        typer.Option(
+            help="What the store calls it: one name for all that may take each other's place.  [default: config]"
+        ),
     ] = None,
     trust_pickle: TrustOption = False,
 ) -> None:

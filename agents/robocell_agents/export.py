@@ -57,9 +57,7 @@ class Parity:
         return max(self.recorded, self.random)
 
 
-def export(
-    run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1, policy_name: str | None = None
-) -> Parity:
+def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1, policy_name: str | None = None) -> Parity:
     """Writes the bundle of a finished training to ``out``; the same run and key give the same bytes.
 
     Args:

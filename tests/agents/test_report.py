@@ -78,7 +78,15 @@ def test_page_needs_nothing_from_outside(page):
 
 def test_page_tells_the_whole_story(page):
     assert page.count("<svg ") == 3
-    for text in ("90.0 %", "odd parts", "guided program", "49 of 50", "p99.9", "DEVELOPMENT key", "robocell train pick_place --seed 0"):
+    for text in (
+        "90.0 %",
+        "odd parts",
+        "guided program",
+        "49 of 50",
+        "p99.9",
+        "DEVELOPMENT key",
+        "robocell train pick_place --seed 0",
+    ):
         assert text in page
     assert "a &lt;fast&gt; one" in page and "a <fast> one" not in page
 

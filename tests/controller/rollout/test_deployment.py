@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,6 +78,15 @@ def test_a_promotion_takes_effect_between_cycles_and_a_roll_back_within_one(
     following.cycle_ended(BAD)
     np.testing.assert_array_equal(following.act(path(), None), ACTION)  # type: ignore[arg-type]
     assert following.report(fault=False)["rollout"] == {"mode": "store", "swaps": 2}
+
+
+def test_a_run_notices_a_promotion_by_itself(following: Following, store: Store, other: Path, cell: CellConfig) -> None:
+    store.promote(store.install(other, cell).bundle, cell)
+    end = time.monotonic() + 60.0
+    while following.report(fault=False)["rollout"]["swaps"] == 0 and time.monotonic() < end:
+        time.sleep(0.01)
+        following.cycle_ended(GOOD)
+    np.testing.assert_allclose(following.act(path(), None), -ACTION, atol=1e-6)  # type: ignore[arg-type]
 
 
 def test_a_store_that_breaks_under_way_changes_nothing(

@@ -161,6 +161,10 @@ def test_the_commands(
     assert (row["name"], row["promoted"], row["key_kind"]) == ("tiny", True, "development")
     assert execute(["policy", "history", "--json"]) == 0
     assert [entry["event"] for entry in json.loads(capsys.readouterr().out)] == ["install", "promote"]
+    for command in (["install", str(bundle)], ["promote", "tiny"]):
+        assert execute(["policy", *command, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["event"], told["bundle"], told["key_kind"]) == (command[0], row["digest"], "development")
     assert execute(["policy", "promote", "nothing"]) == 2
     assert "no such bundles in the store; expected one of: tiny (" in capsys.readouterr().err
 
