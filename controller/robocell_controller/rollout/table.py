@@ -41,6 +41,7 @@ def _canary(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("active", "candidate"):
         arm = told[name]
         if success := arm["success"]:
-            times = arm["cycle_time_s"] or {"median": float("nan")}
             rate = f"{100 * success['rate']:.1f} % of {success['n']}"
-            yield f"  {name} {arm['bundle'][:12]}", f"{rate}, median cycle {times['median']:.2f} s"
+            times = arm["cycle_time_s"]
+            pace = f"median cycle {times['median']:.2f} s" if times else "no good cycle"
+            yield f"  {name} {arm['bundle'][:12]}", f"{rate}, {pace}"

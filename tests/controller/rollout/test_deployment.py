@@ -22,6 +22,7 @@ from robocell_controller.rollout.deployment import Following, admitted, deploy
 from robocell_controller.rollout.sequential import MOST_CYCLES
 from robocell_controller.rollout.shadow import Shadowing
 from robocell_controller.rollout.store import Store
+from robocell_controller.rollout.table import rollout_rows
 from robocell_controller.summary import PLACED, Cycle
 
 MakeBundle = Callable[..., Path]
@@ -154,6 +155,15 @@ def test_a_worse_candidate_is_stopped_and_acts_no_more(canary: Canary, store: St
     assert store.promoted("tiny") == before
     assert sum(turns) < 60
     assert not any(turns[-100:])
+
+
+def test_the_screen_tells_of_a_candidate_without_a_good_cycle(canary: Canary) -> None:
+    play(canary, 0.0, 60)
+    summary: Any = SimpleNamespace(**canary.report(fault=False))
+    rows = {name.split()[0]: value for name, value in rollout_rows(summary)}
+    assert rows["canary"] == "reject"
+    assert rows["candidate"].startswith("0.0 % of") and rows["candidate"].endswith(", no good cycle")
+    assert "median cycle" in rows["active"]
 
 
 def test_a_canary_that_is_cut_short_promotes_nothing(canary: Canary, store: Store) -> None:
