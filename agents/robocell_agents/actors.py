@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,11 +12,12 @@ from gymnasium import spaces
 
 from robocell_agents.demonstrations import corrected
 from robocell_controller.cell import CellConfig
-from robocell_controller.contract import ACTION_SIZE, Array, Policy
+from robocell_controller.contract import ACTION_SIZE, Array
 from robocell_controller.errors import InputError
 from robocell_controller.observer import BOUNDS, OBSERVATION_SIZE
 from robocell_controller.policy_contract import check_contract, own_contract, training_envelope
 from robocell_controller.programs import PickPlaceProgram, ProgramConfig, RigidProgram, load_program_config
+from robocell_controller.trust.keys import announce
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
 from robocell_envs.goal_env import goal_observation
 from robocell_envs.oracle import true_view
@@ -25,8 +27,11 @@ from robocell_envs.simulation_config import simulation_config
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+    from robocell_controller.bundle import Bundle
+
 PROGRAMS = ("rigid", "guided", "oracle")
 PREFIX = "program:"
+_announce_once = cache(announce)  # a study looks at each contestant many times
 
 
 class Actor(Protocol):
@@ -52,7 +57,7 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
     if (folder / "manifest.json").is_file():
         from robocell_controller.bundle import load_bundle
 
-        return _PolicyActor(load_bundle(folder, cell).policy)
+        return _PolicyActor(load_bundle(folder, cell))
     if (folder / "run.json").is_file():
         # Only here, because it imports torch, which programs and bundles do without.
         from robocell_agents.run_folder import cell_config, load_model, training_config
@@ -64,6 +69,14 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
         return _CorrectedActor(_named_program(residual.program, cell), actor, residual.share) if residual else actor
     names = ", ".join(PREFIX + name for name in PROGRAMS)
     raise InputError(reference, "neither run.json nor manifest.json", f"a run, a bundle, or one of {names}")
+
+
+def announced_actor(reference: str, cell: CellConfig) -> Actor:
+    """As :func:`load_actor`; what is signed with a development key is called that on stderr. For all but workers."""
+    actor = load_actor(reference, cell)
+    if isinstance(actor, _PolicyActor):
+        _announce_once(Path(reference), actor.bundle.key)
+    return actor
 
 
 def program_actor(name: str, config: ProgramConfig, cell: CellConfig) -> Actor:
@@ -90,11 +103,11 @@ class _ProgramActor:
 class _PolicyActor:
     """A bundle's policy acts on the observation alone."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
 
     def act(self, env: PickPlaceEnv, observation: Observation) -> Action:
-        return self._policy.act(observation)
+        return self.bundle.policy.act(observation)
 
 
 class _ModelActor:

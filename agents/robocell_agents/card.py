@@ -20,6 +20,7 @@ def card(manifest: dict[str, Any], evaluation: dict[str, Any]) -> str:
 def _training(training: dict[str, Any]) -> str:
     git = training.get("git") or {}
     rows = {
+        "config": training.get("config"),
         "algorithm": training.get("algorithm"),
         "seed": training.get("seed"),
         "command": f"`{training.get('command')}`",

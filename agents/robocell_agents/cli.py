@@ -156,13 +156,19 @@ def export(
     out: OutOption,
     key: Annotated[str, typer.Option(help="Key of this installation to sign with.")] = "development",
     epoch: Annotated[int, typer.Option(min=1, help="Grows when older bundles of the name are to be withdrawn.")] = 1,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="What the store calls it: one name for all that may take each other's place.  [default: config]"
+        ),
+    ] = None,
     trust_pickle: TrustOption = False,
 ) -> None:
     """Export the policy of a run as a signed bundle, after replaying it against ONNX Runtime."""
     from robocell_agents.export import export as write
 
     _trust(trust_pickle, run)
-    parity = write(run, out, key, epoch)
+    parity = write(run, out, key, epoch, name)
     Console().print(f"{out}: the run's policy and ONNX Runtime agree within {parity.greatest:.1e}")
 
 

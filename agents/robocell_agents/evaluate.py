@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from robocell_agents import provenance
-from robocell_agents.actors import Actor, load_actor
+from robocell_agents.actors import Actor, announced_actor, load_actor
 from robocell_agents.files import json_with_rows, write_text
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.statistics import lower_bound, median_and_p95
@@ -52,7 +52,7 @@ def evaluate(policy: str, suite: str | Suite, episodes: int, seeds: str = "test"
         raise InputError("workers", str(workers), "at least 1")
     chosen = suite if isinstance(suite, Suite) else load_suite(suite)
     numbers = episode_seeds(seeds, episodes)
-    load_actor(policy, chosen.cell)  # what is wrong with it is said here, in one line, not in a worker
+    announced_actor(policy, chosen.cell)  # what there is to say of it is said here, not in a worker
     start = time.monotonic()
     rows = _play_all(policy, chosen.cell, chosen.conditions, numbers, workers)
     wall_s = round(time.monotonic() - start, 1)

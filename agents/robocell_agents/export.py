@@ -29,6 +29,7 @@ from robocell_controller.onnx_policy import OnnxPolicy
 from robocell_controller.policy_contract import own_contract, training_envelope
 from robocell_controller.trust.anchors import load_anchors
 from robocell_controller.trust.canonical import json_bytes
+from robocell_controller.trust.keys import announce
 from robocell_controller.trust.sbom import bill_of_materials
 from robocell_controller.trust.signing import DEVELOPMENT, load_signing_key
 from robocell_envs.cell_env import PickPlaceEnv
@@ -56,7 +57,7 @@ class Parity:
         return max(self.recorded, self.random)
 
 
-def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) -> Parity:
+def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1, policy_name: str | None = None) -> Parity:
     """Writes the bundle of a finished training to ``out``; the same run and key give the same bytes.
 
     Args:
@@ -64,6 +65,7 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
         out: the bundle; must not exist yet.
         key_name: the key of this installation to sign with; the development key is made on first use.
         epoch: see :class:`robocell_controller.manifest.Manifest`.
+        policy_name: what the store calls it; that of the training config when left out.
 
     Returns:
         How well SB3 and ONNX Runtime agree.
@@ -76,9 +78,10 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
         raise InputError(out, "exists already", "a new folder")
     anchors = load_anchors()
     key = load_signing_key(anchors.ring, key_name, anchors.today)
-    about, cell, model = read_run(run), cell_config(run), load_model(run)
+    about, cell = read_run(run), cell_config(run)
     if training_config(run).residual:
         raise InputError(run, "a residual policy, which is none without its program", "a policy of its own")
+    name, model = policy_name or _config_name(run, about), load_model(run)
     graph = policy_graph(model)
     policy = OnnxPolicy(out / POLICY, graph)
     met, random = _met(run, cell, policy), _random()
@@ -87,7 +90,7 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
     if not parity.greatest <= TOLERANCE:
         found = f"ONNX Runtime's actions differ from SB3's by {parity.greatest:.1e}"
         raise InputError(run, found, f"{TOLERANCE:.0e} at most")
-    manifest = {**_manifest(run, about, parity), "epoch": epoch}
+    manifest = {**_manifest(about, parity), "name": name, "epoch": epoch}
     evaluation = _evaluation(run, about)
     files = {
         POLICY: graph,
@@ -98,6 +101,7 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1) ->
         SBOM: json_bytes(_bill(manifest, graph)),
     }
     write_bundle(out, files, manifest, key)
+    announce(out, key.public)
     return parity
 
 
@@ -149,11 +153,10 @@ def _golden(model: BaseAlgorithm, recorded: Vectors, random: Vectors) -> Golden:
     return Golden(observations, _predict(model, observations))
 
 
-def _manifest(run: Path, about: dict[str, Any], parity: Parity) -> dict[str, Any]:
+def _manifest(about: dict[str, Any], parity: Parity) -> dict[str, Any]:
     own = version("robocell")
-    training = {key: about.get(key) for key in ("algorithm", "seed", "command", "versions", "git", "wall_s")}
+    training = {key: about.get(key) for key in ("config", "algorithm", "seed", "command", "versions", "git", "wall_s")}
     return {
-        "name": f"{_cell_name(run)}-{about['algorithm']}",
         "version": own,
         "created_by": {"robocell": own, "versions": provenance.versions(), "training": training},
         "parity": {"recorded": parity.recorded, "random": parity.random},
@@ -172,6 +175,13 @@ def _evaluation(run: Path, about: dict[str, Any]) -> dict[str, Any]:
     if path.is_file():
         return read_json(path, "what robocell evaluate wrote")
     return {"success": None, "validation": about.get("validation")}
+
+
+def _config_name(run: Path, about: dict[str, Any]) -> str:
+    """The training config's: what another config has trained is another policy, until somebody says otherwise."""
+    if "config" not in about:
+        raise InputError(f"{run / 'run.json'}: config", "missing", "a run of this version, or a name (--name)")
+    return str(about["config"])
 
 
 def _cell_name(run: Path) -> str:

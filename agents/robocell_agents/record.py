@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from robocell_agents import provenance
-from robocell_agents.actors import Actor, load_actor
+from robocell_agents.actors import Actor, announced_actor
 from robocell_agents.evaluate import metrics
 from robocell_agents.movie import movie
 from robocell_agents.overlay import Gauge, Moment, Tally, overlay
@@ -61,7 +61,7 @@ def record(shot: Shot, out: Path) -> Tally:
     if shot.condition not in suite.conditions:
         raise InputError("condition", repr(shot.condition), f"one of {', '.join(suite.conditions)}")
     cell = suite.conditions[shot.condition]
-    film, actor = movie(out, cell.rates.policy_hz), load_actor(shot.policy, suite.cell)
+    film, actor = movie(out, cell.rates.policy_hz), announced_actor(shot.policy, suite.cell)
     with closing(PickPlaceEnv(cell, render_mode="rgb_array")) as env, film as add, progress_bar() as progress:
         recorder = _Recorder(shot, env, actor, cameras)
         bar = progress.add_task(f"record {recorder.title}", total=len(shot.seeds))

@@ -9,6 +9,7 @@ from robocell_agents import report_page as html
 from robocell_agents.compare import summarise
 from robocell_agents.evaluate import metrics
 from robocell_agents.figures import Series
+from robocell_controller.rollout.table import signer
 
 Document = dict[str, Any]
 _NONE = "–"
@@ -113,6 +114,8 @@ def _pair_cells(row: Document) -> list[str]:
 
 
 def _controller_rows(summary: Document) -> Iterator[tuple[str, str]]:
+    if key := summary.get("signed_by"):
+        yield "Policy signed by", signer(key)
     yield "Parts placed", f"{summary['placed']} of {summary['parts']}"
     if success := summary.get("success"):
         yield "Success", f"{percent(success['rate'])} ({percent(success['low'])} to {percent(success['high'])})"

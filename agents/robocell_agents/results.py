@@ -1,4 +1,4 @@
-"""``robocell results``: tables of the README, pages and plots, made from the JSON files in ``results/``."""
+"""``robocell results``: tables of README and docs, pages and plots, made from the JSON files in ``results/``."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from robocell_agents.tables import (
     speed_rows,
 )
 from robocell_agents.training_study_report import TRAININGS, training_study_files
+from robocell_agents.trust_table import trust_table
 from robocell_controller.errors import InputError
 from robocell_controller.statistics import wilson
 
@@ -39,7 +40,7 @@ _NAMES = {
 
 
 def regenerate(folder: Path, check: bool) -> int:
-    """Writes the tables into the README beside ``folder``, ``docs``, and the studies' pages and plots.
+    """Writes the tables into README and ``docs`` beside ``folder``, and the studies' pages and plots.
 
     Args:
         folder: of the result files.
@@ -52,7 +53,12 @@ def regenerate(folder: Path, check: bool) -> int:
         InputError: a result or a marker is missing.
     """
     root = folder.parent
-    texts = {root / "README.md": _readme(folder), root / "docs" / "environments.md": environments_page()}
+    readme, bundles = root / "README.md", root / "docs" / "bundles.md"
+    texts = {
+        readme: _filled(readme, tables(folder)),
+        bundles: _filled(bundles, {"trust": trust_table(folder)}),
+        root / "docs" / "environments.md": environments_page(),
+    }
     for study in sorted(folder.glob(f"*/{STUDY}")):
         texts |= study_files(study.parent)
     for trainings in sorted(folder.glob(f"*/{TRAININGS}")):
@@ -70,10 +76,10 @@ def regenerate(folder: Path, check: bool) -> int:
     return int(bool(stale))
 
 
-def _readme(folder: Path) -> str:
-    path = folder.parent / "README.md"
+def _filled(path: Path, generated: dict[str, str]) -> str:
+    """The page ``path`` with each table in its place."""
     text = path.read_text(encoding="utf-8")
-    for name, table in tables(folder).items():
+    for name, table in generated.items():
         text = _replaced(text, name, table, path)
     return text
 
@@ -168,9 +174,9 @@ def _evaluation(path: Path) -> dict[str, Any]:
     return read_json(path, "a file that robocell evaluate wrote")
 
 
-def _replaced(text: str, name: str, table: str, readme: Path) -> str:
+def _replaced(text: str, name: str, table: str, page: Path) -> str:
     begin, end = _BEGIN.format(name), _END.format(name)
     if begin not in text or end not in text:
-        raise InputError(readme, f"no {begin} … {end}", "the place of a generated table")
+        raise InputError(page, f"no {begin} … {end}", "the place of a generated table")
     head, rest = text.split(begin, 1)
     return f"{head}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}"

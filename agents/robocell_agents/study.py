@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from robocell_agents import provenance
-from robocell_agents.actors import PREFIX, load_actor
+from robocell_agents.actors import PREFIX, announced_actor
 from robocell_agents.evaluate import Row, play_chunk
 from robocell_agents.files import write_text
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
@@ -62,7 +62,7 @@ def study(name_or_path: str | Path, workers: int) -> tuple[Document, Path]:
     what = load_study(name_or_path)
     for case in what.cases.values():
         for reference in what.entries.values():
-            load_actor(reference, case.base)  # what is wrong with it is said here, in one line, not in a worker
+            announced_actor(reference, case.base)  # what there is to say of it is said here, not in a worker
     chunks = list(_chunks(what))
     journal = Journal(what.out / JOURNAL, _problem(what))
     _play(what, chunks, journal, workers)

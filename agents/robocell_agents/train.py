@@ -34,7 +34,7 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
     """
     config = load(TrainingConfig, "agents", name)
     cells = training_cells(config)
-    _prepare(run, config, cells[0], seed, resume)
+    _prepare(run, name, config, cells[0], seed, resume)
     torch.set_num_threads(1)
     torch.distributions.Distribution.set_default_validate_args(False)  # a tenth of a forward pass; rewards are checked
     training = Training(config, cells, seed, run, workers)
@@ -69,7 +69,7 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
     return code
 
 
-def _prepare(run: Path, config: TrainingConfig, cell: CellConfig, seed: int, resume: bool) -> None:
+def _prepare(run: Path, name: str, config: TrainingConfig, cell: CellConfig, seed: int, resume: bool) -> None:
     if resume:
         _check_unchanged(run, config, cell, seed)
         return
@@ -82,6 +82,7 @@ def _prepare(run: Path, config: TrainingConfig, cell: CellConfig, seed: int, res
         run / "run.json",
         {
             "status": "running",
+            "config": Path(name).stem,
             "algorithm": config.algorithm,
             "seed": seed,
             **provenance.record(),

@@ -139,3 +139,8 @@ def test_oracle_places_parts():
 def test_bad_input_is_one_clear_error(arguments):
     with pytest.raises(InputError, match="expected"):
         evaluate(*arguments)
+
+
+def test_a_development_key_is_called_one_and_not_by_every_worker(development_bundle, capfd):
+    evaluate(str(development_bundle), "nominal", 2, "tuning", workers=2)
+    assert capfd.readouterr().err.count("DEVELOPMENT key") == 1

@@ -56,7 +56,8 @@ def make_run(env: PickPlaceEnv, tmp_path: Path) -> Any:
         run.mkdir()
         write_config(run / "config.yaml", load(TrainingConfig, "agents", CONFIGS[algorithm]))
         write_config(run / "cell.yaml", env.cell)
-        write_json(run / "run.json", {"status": status, "algorithm": algorithm, "seed": 5, "command": "robocell train"})
+        about = {"config": CONFIGS[algorithm], "algorithm": algorithm, "seed": 5, "command": "robocell train"}
+        write_json(run / "run.json", {"status": status, **about})
         untrained(algorithm, env).save(run / "policy.zip")
         pickles.note(run / "policy.zip")
         return run
@@ -90,7 +91,8 @@ def test_the_bundle_acts_as_sb3_does(make_run: Any, tmp_path: Path, algorithm: s
     assert (np.abs(theirs) > 0.99).any()  # where squashing or clipping acts
     assert (np.abs(theirs) < 0.9).any()
     assert bundle.manifest.parity == {"recorded": parity.recorded, "random": parity.random}
-    assert bundle.manifest.name == f"pick_place-{algorithm}"
+    assert bundle.manifest.name == CONFIGS[algorithm]
+    assert bundle.contract.cell == "pick_place"
 
 
 @pytest.mark.usefixtures("few_samples")
@@ -140,6 +142,17 @@ def test_too_great_a_difference_leaves_nothing(make_run: Any, tmp_path: Path, mo
     with pytest.raises(InputError, match=r"ONNX Runtime's actions differ from SB3's by .*expected 1e-05 at most"):
         export(run, tmp_path / "out" / "bundle")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("few_samples")
+def test_a_name_can_be_chosen_and_has_to_be_where_the_run_has_none(make_run: Any, tmp_path: Path) -> None:
+    run = make_run()
+    about = read_json(run / "run.json", "")
+    write_json(run / "run.json", {key: value for key, value in about.items() if key != "config"})
+    with pytest.raises(InputError, match=r"run\.json: config: missing; expected .*--name"):
+        export(run, tmp_path / "bundle")
+    export(run, tmp_path / "bundle", policy_name="line-7")
+    assert load_bundle(tmp_path / "bundle").manifest.name == "line-7"
 
 
 def test_an_unfinished_training_is_refused(make_run: Any, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -160,3 +162,8 @@ def test_command_records_the_episodes_that_evaluate_plays(options, seeds, monkey
     assert execute(["record", "program:guided", "--out", "pick.mp4", *options]) == 0
     assert shots == [Shot("program:guided", seeds)]
     assert "1 of 1 parts placed" in capsys.readouterr().out
+
+
+def test_a_development_key_is_called_one(suite, tmp_path, development_bundle, no_drawing, capfd):
+    record(replace(_shot(suite, 1), policy=str(development_bundle)), tmp_path / "pick.mp4")
+    assert "DEVELOPMENT key" in capfd.readouterr().err

@@ -28,6 +28,7 @@ CONTROLLER = {
     "overruns": 3,
     "latency_us": {"inference": {"p50": 17.0, "p99": 31.0, "p99_9": 60.0, "max": 141.0}},
     "interventions": {},
+    "signed_by": {"id": "51e65c00c7bcec57", "name": "development", "kind": "development"},
 }
 
 
@@ -77,7 +78,15 @@ def test_page_needs_nothing_from_outside(page):
 
 def test_page_tells_the_whole_story(page):
     assert page.count("<svg ") == 3
-    for text in ("90.0 %", "odd parts", "guided program", "49 of 50", "p99.9", "robocell train pick_place --seed 0"):
+    for text in (
+        "90.0 %",
+        "odd parts",
+        "guided program",
+        "49 of 50",
+        "p99.9",
+        "DEVELOPMENT key",
+        "robocell train pick_place --seed 0",
+    ):
         assert text in page
     assert "a &lt;fast&gt; one" in page and "a <fast> one" not in page
 

@@ -37,6 +37,12 @@ def test_a_changed_figure_makes_them_stale_and_regenerating_mends_it(copy: Path)
     assert regenerate(copy, check=True) == 0
 
 
+def test_a_changed_figure_of_the_fuzz_makes_the_page_on_bundles_stale(copy: Path) -> None:
+    path = copy / "fuzz_bundle.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"let_in": 0', '"let_in": 1'), encoding="utf-8")
+    assert regenerate(copy, check=True) == 1
+
+
 def test_an_edited_page_of_the_docs_is_stale_and_regenerating_mends_it(copy: Path) -> None:
     page = copy.parent / "docs" / "environments.md"
     page.write_text(page.read_text(encoding="utf-8").replace("part_yaw_from_tcp", "part_yaw"), encoding="utf-8")
@@ -58,6 +64,7 @@ def test_a_readme_without_a_place_for_a_table_is_refused(copy: Path) -> None:
         regenerate(copy, check=False)
 
 
-def test_the_released_bundle_passes_its_own_checks_for_the_default_cell() -> None:
-    bundle = load_bundle(ROOT / "results" / "policies" / "pick_place", load(CellConfig, "cells", "pick_place"))
+@pytest.mark.parametrize("name", ["pick_place", "adaptive"])
+def test_a_released_bundle_passes_its_own_checks_for_the_default_cell(name: str) -> None:
+    bundle = load_bundle(ROOT / "results" / "policies" / name, load(CellConfig, "cells", "pick_place"))
     assert bundle.contract.cell == "pick_place"

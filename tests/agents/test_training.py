@@ -60,7 +60,8 @@ def test_a_run_leaves_policy_configs_and_provenance_and_repeats_bit_for_bit(tmp_
     assert train(config, 3, first, resume=False) == 0
     assert train(config, 3, second, resume=False) == 0
     status = run_folder.read_run(first)
-    assert status["seed"] == 3 and status["versions"]["stable_baselines3"] and "commit" in status["git"]
+    assert status["config"] == "agent" and status["seed"] == 3
+    assert status["versions"]["stable_baselines3"] and "commit" in status["git"]
     assert run_folder.cell_config(first) == load(CellConfig, "cells", "pick_place")
     assert [row["stage"] for row in progress(first)] == ["cloning", "ppo", "ppo", "chosen"]
     assert progress(first) == progress(second)

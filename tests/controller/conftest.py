@@ -4,19 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import graphs
-import numpy as np
 import pytest
 from hypothesis import Phase, settings
+from tiny_bundle import tiny_files
 
-from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM, write_bundle
+from robocell_controller.bundle import write_bundle
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
-from robocell_controller.golden import Golden
-from robocell_controller.observer import BOUNDS
-from robocell_controller.onnx_policy import OnnxPolicy
-from robocell_controller.policy_contract import own_contract, training_envelope
 from robocell_controller.trust.anchors import load_anchors
-from robocell_controller.trust.canonical import json_bytes
 from robocell_controller.trust.signing import DEVELOPMENT, SigningKey, load_signing_key
 
 # `make mutation` asks whether a test fails, not for its simplest case.
@@ -38,20 +33,7 @@ def tiny_graph() -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def bundle_files(cell: CellConfig) -> dict[str, bytes]:
     """Everything in a bundle but its manifest."""
-    graph = graphs.tiny()
-    policy = OnnxPolicy(Path("tiny.onnx"), graph)
-    observations = np.random.default_rng(1).uniform(-BOUNDS, BOUNDS, (20, len(BOUNDS))).astype(np.float32)
-    golden = Golden(observations, np.array([policy.act(observation) for observation in observations]))
-    return {
-        POLICY: graph,
-        CONTRACT: json_bytes(
-            own_contract(cell, "pick_place", training_envelope(np.stack([-BOUNDS, BOUNDS]))).model_dump()
-        ),
-        GOLDEN: golden.to_bytes(),
-        EVALUATION: json_bytes({"success": None}),
-        CARD: b"# tiny\n",
-        SBOM: json_bytes({"bomFormat": "CycloneDX"}),
-    }
+    return tiny_files(cell)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ PACKAGES = {
 ORDER = list(PACKAGES)  # each may import itself and what stands before it
 FORBIDDEN = ("torch", "jax", "stable_baselines3", "sb3_contrib", "sbx", "pybullet", "gymnasium")
 PICKLING = ("pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal")
+NETWORK = ("socket", "socketserver", "ssl", "asyncio", "http", "urllib", "ftplib", "smtplib", "xmlrpc", "requests")
 
 CHECK = """
 import importlib, pkgutil, sys
@@ -64,6 +65,11 @@ def test_the_controller_unpickles_nothing() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
                 keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
                 assert keywords.get("allow_pickle") == "False", path.name
+
+
+def test_the_controller_opens_no_connection() -> None:
+    for path in sources("robocell_controller"):
+        assert not {name.split(".")[0] for name in imports(path)} & set(NETWORK), path.name
 
 
 def test_the_command_line_starts_without_its_heavy_libraries() -> None:

@@ -9,9 +9,10 @@ from robocell_controller.packml import TABLE, Command, State
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "safety.md").read_text(encoding="utf-8")
+BUNDLES = (ROOT / "docs" / "bundles.md").read_text(encoding="utf-8")  # has such a table too
 
 
-@pytest.mark.parametrize(("file", "test"), re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE))
+@pytest.mark.parametrize(("file", "test"), re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE + BUNDLES))
 def test_each_test_that_the_page_names_is_there(file: str, test: str) -> None:
     assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
 

@@ -13,6 +13,7 @@ from robocell_controller.options import JsonOption
 
 if TYPE_CHECKING:
     from robocell_controller.cell import CellConfig
+    from robocell_controller.rollout.log import Entry
 
 CellOption = Annotated[str, typer.Option(help="Name or file of the cell that it is to drive.")]
 
@@ -31,12 +32,13 @@ def register(app: typer.Typer) -> None:
 def install(
     bundle: Annotated[Path, typer.Argument(help="Folder made by robocell export.")],
     cell: CellOption = "pick_place",
+    as_json: JsonOption = False,
 ) -> None:
     """Check a bundle and put it into the store."""
     from robocell_controller.rollout.store import Store
 
     entry = Store().install(bundle, _cell(cell))
-    typer.echo(f"{entry.name}: installed as {entry.bundle[:12]}{_warning(entry.bundle)}")
+    _tell(entry, f"{entry.name}: installed as {entry.bundle[:12]}", as_json)
 
 
 def list_(as_json: JsonOption = False) -> None:
@@ -60,23 +62,25 @@ def list_(as_json: JsonOption = False) -> None:
 def promote(
     bundle: Annotated[str, typer.Argument(help="Name, or the first digits of what list shows.")],
     cell: CellOption = "pick_place",
+    as_json: JsonOption = False,
 ) -> None:
     """Make an installed bundle the one that robocell run store:NAME runs, from the next cycle on."""
     from robocell_controller.rollout.store import Store
 
     entry = Store().promote(bundle, _cell(cell))
-    typer.echo(f"store:{entry.name} is {entry.bundle[:12]} now{_warning(entry.bundle)}")
+    _tell(entry, f"store:{entry.name} is {entry.bundle[:12]} now", as_json)
 
 
 def rollback(
     name: Annotated[str, typer.Argument(help="Name of a policy.")],
     cell: CellOption = "pick_place",
+    as_json: JsonOption = False,
 ) -> None:
     """Go back to what ran before the last promotion, from the next cycle on."""
     from robocell_controller.rollout.store import Store
 
     entry = Store().rollback(name, _cell(cell))
-    typer.echo(f"store:{entry.name} is {entry.bundle[:12]} again{_warning(entry.bundle)}")
+    _tell(entry, f"store:{entry.name} is {entry.bundle[:12]} again", as_json)
 
 
 def history(as_json: JsonOption = False) -> None:
@@ -92,16 +96,26 @@ def history(as_json: JsonOption = False) -> None:
         return
     table = Table("time", "event", "name", "bundle", "why")
     for entry in entries:
-        table.add_row(entry.time, entry.event, entry.name, entry.bundle[:12], str(entry.evidence.get("verdict", "")))
+        table.add_row(entry.time, entry.event, entry.name, entry.bundle[:12], _why(entry))
     Console().print(table)
 
 
-def _warning(digest: str) -> str:
-    """What every screen says of a bundle that was not released."""
+def _tell(entry: Entry, what: str, as_json: bool) -> None:
+    """What was done to a bundle, and what kind of key it is signed with."""
     from robocell_controller.rollout.store import Store
-    from robocell_controller.trust.keys import DEVELOPMENT_NOTICE
+    from robocell_controller.trust.keys import warning
 
-    return f": {DEVELOPMENT_NOTICE}" if Store().find(digest).key_kind == "development" else ""
+    kind = Store().find(entry.bundle).key_kind
+    if as_json:
+        print(json.dumps({**entry.model_dump(), "key_kind": kind}, indent=2))
+    else:
+        typer.echo(f"{what}{warning(kind)}")
+
+
+def _why(entry: Entry) -> str:
+    if entry.evidence.get("key_kind") == "development":
+        return "a DEVELOPMENT key"
+    return str(entry.evidence.get("verdict", ""))
 
 
 def _cell(name: str) -> CellConfig:

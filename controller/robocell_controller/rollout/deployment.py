@@ -26,7 +26,7 @@ from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_controller.rollout.store import PREFIX, Store
 from robocell_controller.summary import Cycle
 from robocell_controller.trust.anchors import remember_epoch
-from robocell_controller.trust.keys import DEVELOPMENT_NOTICE, TrustedKey
+from robocell_controller.trust.keys import TrustedKey, announce
 
 Action = npt.NDArray[np.floating]
 # What takes the place of a cycle's outcome where the program has stepped in: for part of it, or from its beginning.
@@ -186,8 +186,7 @@ def admitted(folder: Path, cell: CellConfig, on_trial: bool = False) -> Bundle:
     bundle = load_bundle(folder, cell)
     if not on_trial:
         remember_epoch(bundle.manifest.name, bundle.manifest.epoch, bundle.key.kind)
-    if bundle.key.kind == "development":
-        print(f"robocell: {folder}: {DEVELOPMENT_NOTICE}", file=sys.stderr)
+    announce(folder, bundle.key)
     return bundle
 
 

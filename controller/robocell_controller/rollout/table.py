@@ -6,19 +6,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from robocell_controller.summary import RunSummary
-from robocell_controller.trust.keys import DEVELOPMENT_NOTICE
+from robocell_controller.trust.keys import warning
 
 
 def rollout_rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
     """Name and value of each row."""
     if key := summary.signed_by:
-        warning = f": {DEVELOPMENT_NOTICE}" if key["kind"] == "development" else ""
-        yield "policy signed by", f"{key['name']} ({key['id']}){warning}"
+        yield "policy signed by", signer(key)
     told = summary.rollout or {}
     if told.get("mode") == "shadow":
         yield from _shadow(told)
     if told.get("mode") == "canary":
         yield from _canary(told)
+
+
+def signer(key: dict[str, str]) -> str:
+    """The key, and what has to be said of a development key."""
+    return f"{key['name']} ({key['id']}){warning(key['kind'])}"
 
 
 def _shadow(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -37,6 +41,7 @@ def _canary(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("active", "candidate"):
         arm = told[name]
         if success := arm["success"]:
-            times = arm["cycle_time_s"] or {"median": float("nan")}
             rate = f"{100 * success['rate']:.1f} % of {success['n']}"
-            yield f"  {name} {arm['bundle'][:12]}", f"{rate}, median cycle {times['median']:.2f} s"
+            times = arm["cycle_time_s"]
+            pace = f"median cycle {times['median']:.2f} s" if times else "no good cycle"
+            yield f"  {name} {arm['bundle'][:12]}", f"{rate}, {pace}"

@@ -13,6 +13,7 @@ from robocell_controller.options import JsonOption
 
 BundleArgument = Annotated[Path, typer.Argument(help="Folder made by robocell export.")]
 _REFUSED = 2
+_KEY_FIELDS = {"id", "name", "kind", "expires"}
 
 
 def register(app: typer.Typer) -> None:
@@ -33,11 +34,12 @@ def sign(
         Path | None,
         typer.Option(help="Sign with a new key instead, put its public half into this folder and forget the rest."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Sign a bundle (anew), after all checks but that of its present signature."""
     from robocell_controller.bundle import resign
     from robocell_controller.trust.anchors import load_anchors
-    from robocell_controller.trust.keys import write_key
+    from robocell_controller.trust.keys import warning, write_key
     from robocell_controller.trust.signing import ephemeral_key, load_signing_key
 
     if release:
@@ -46,9 +48,15 @@ def sign(
         anchors = load_anchors()
         signer = load_signing_key(anchors.ring, key, anchors.today)
     manifest = resign(bundle, signer)
-    typer.echo(f"{bundle}: {manifest.name} {manifest.version} signed with {signer.public.name} ({signer.public.id})")
-    if release:
-        typer.echo(f"{write_key(release, signer.public)}: its public half; its private half is kept nowhere")
+    by = signer.public
+    public = write_key(release, by) if release else None
+    if as_json:
+        about = manifest.model_dump(include={"name", "version", "epoch"})
+        print(json.dumps({**about, "key": by.model_dump(mode="json", include=_KEY_FIELDS)}, indent=2))
+        return
+    typer.echo(f"{bundle}: {manifest.name} {manifest.version} signed with {by.name} ({by.id}){warning(by.kind)}")
+    if public:
+        typer.echo(f"{public}: its public half; its private half is kept nowhere")
 
 
 def verify(
@@ -80,15 +88,21 @@ def verify(
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the key, e.g. the line's or a person's.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Make a key for releases; its private half stays here, its public half can be copied to other cells."""
     from robocell_controller.trust.keys import user_folder
     from robocell_controller.trust.signing import new_key, private_file
 
-    key = new_key(name, "release", _today())
-    typer.echo(f"{name} ({key.public.id}), valid until {key.public.expires}")
-    typer.echo(f"private, for this user only: {private_file(name)}")
-    typer.echo(f"trusted here, to be copied to the cells that shall trust it: {user_folder() / f'{name}.yaml'}")
+    key = new_key(name, "release", _today()).public
+    private, public = private_file(name), user_folder() / f"{name}.yaml"
+    if as_json:
+        about = key.model_dump(mode="json", include=_KEY_FIELDS)
+        print(json.dumps({**about, "private_file": str(private), "public_file": str(public)}, indent=2))
+        return
+    typer.echo(f"{name} ({key.id}), valid until {key.expires}")
+    typer.echo(f"private, for this user only: {private}")
+    typer.echo(f"trusted here, to be copied to the cells that shall trust it: {public}")
 
 
 def list_(as_json: JsonOption = False) -> None:
@@ -118,11 +132,15 @@ def list_(as_json: JsonOption = False) -> None:
 def revoke(
     key: Annotated[str, typer.Argument(help="Name or id of a key.")],
     reason: Annotated[str, typer.Option(help="Why; shown when something it signed is refused.")] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Trust a key no more on this installation, a shipped one too."""
     from robocell_controller.trust.keys import revoke as withdraw
 
     revoked = withdraw(key, reason, _today())
+    if as_json:
+        print(json.dumps(revoked.model_dump(mode="json", exclude={"public_key"}), indent=2))
+        return
     typer.echo(f"{revoked.name} ({revoked.id}): revoked; robocell run refuses what it signed")
 
 
@@ -138,7 +156,7 @@ def _verified(bundle: Path, cell: str) -> dict[str, Any]:
         "name": manifest.name,
         "version": manifest.version,
         "epoch": manifest.epoch,
-        "key": checked.key.model_dump(mode="json", include={"id", "name", "kind", "expires"}),
+        "key": checked.key.model_dump(mode="json", include=_KEY_FIELDS),
         "verify_ms": round(sum(took for check, took in timings.items() if check != "golden"), 3),
         "timings_ms": timings,
         "inference_us": checked.latencies.summary_us(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -86,6 +87,17 @@ class KeyRing:
             found = f"signed with '{key.name}' ({key.id}), expired on {key.expires}"
             raise RefusedError(Code.SIG_EXPIRED_KEY, place, found, f"a key that is valid on {today}")
         return key
+
+
+def warning(kind: str) -> str:
+    """What every screen adds to the name of a key of that kind, or of what it signed: nothing for a release key."""
+    return f": {DEVELOPMENT_NOTICE}" if kind == "development" else ""
+
+
+def announce(bundle: Path, key: TrustedKey) -> None:
+    """Says on stderr that a bundle is signed with a development key, if it is."""
+    if notice := warning(key.kind):
+        print(f"robocell: {bundle}{notice}", file=sys.stderr)
 
 
 def key_id(key: Ed25519PublicKey) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from robocell_controller.rollout.deployment import Following, admitted, deploy
 from robocell_controller.rollout.sequential import MOST_CYCLES
 from robocell_controller.rollout.shadow import Shadowing
 from robocell_controller.rollout.store import Store
+from robocell_controller.rollout.table import rollout_rows
 from robocell_controller.summary import PLACED, Cycle
 
 MakeBundle = Callable[..., Path]
@@ -77,6 +79,15 @@ def test_a_promotion_takes_effect_between_cycles_and_a_roll_back_within_one(
     following.cycle_ended(BAD)
     np.testing.assert_array_equal(following.act(path(), None), ACTION)  # type: ignore[arg-type]
     assert following.report(fault=False)["rollout"] == {"mode": "store", "swaps": 2}
+
+
+def test_a_run_notices_a_promotion_by_itself(following: Following, store: Store, other: Path, cell: CellConfig) -> None:
+    store.promote(store.install(other, cell).bundle, cell)
+    end = time.monotonic() + 60.0
+    while following.report(fault=False)["rollout"]["swaps"] == 0 and time.monotonic() < end:
+        time.sleep(0.01)
+        following.cycle_ended(GOOD)
+    np.testing.assert_allclose(following.act(path(), None), -ACTION, atol=1e-6)  # type: ignore[arg-type]
 
 
 def test_a_store_that_breaks_under_way_changes_nothing(
@@ -144,6 +155,15 @@ def test_a_worse_candidate_is_stopped_and_acts_no_more(canary: Canary, store: St
     assert store.promoted("tiny") == before
     assert sum(turns) < 60
     assert not any(turns[-100:])
+
+
+def test_the_screen_tells_of_a_candidate_without_a_good_cycle(canary: Canary) -> None:
+    play(canary, 0.0, 60)
+    summary: Any = SimpleNamespace(**canary.report(fault=False))
+    rows = {name.split()[0]: value for name, value in rollout_rows(summary)}
+    assert rows["canary"] == "reject"
+    assert rows["candidate"].startswith("0.0 % of") and rows["candidate"].endswith(", no good cycle")
+    assert "median cycle" in rows["active"]
 
 
 def test_a_canary_that_is_cut_short_promotes_nothing(canary: Canary, store: Store) -> None:

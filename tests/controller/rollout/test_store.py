@@ -153,7 +153,7 @@ def test_the_commands(
     assert execute(["policy", "promote", "tiny"]) == 0
     assert execute(["policy", "list"]) == 0
     assert execute(["verify", str(bundle)]) == 0
-    assert capsys.readouterr().out.count("DEVELOPMENT key") == 4  # on every screen
+    assert capsys.readouterr().out.count("DEVELOPMENT key") == 5  # on every screen
     assert execute(["policy", "rollback", "tiny"]) == 2
     capsys.readouterr()
     assert execute(["policy", "list", "--json"]) == 0
@@ -161,6 +161,10 @@ def test_the_commands(
     assert (row["name"], row["promoted"], row["key_kind"]) == ("tiny", True, "development")
     assert execute(["policy", "history", "--json"]) == 0
     assert [entry["event"] for entry in json.loads(capsys.readouterr().out)] == ["install", "promote"]
+    for command in (["install", str(bundle)], ["promote", "tiny"]):
+        assert execute(["policy", *command, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["event"], told["bundle"], told["key_kind"]) == (command[0], row["digest"], "development")
     assert execute(["policy", "promote", "nothing"]) == 2
     assert "no such bundles in the store; expected one of: tiny (" in capsys.readouterr().err
 

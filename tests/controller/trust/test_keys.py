@@ -94,6 +94,18 @@ def test_sign_verify_revoke(capsys: pytest.CaptureFixture[str], bundle: Path) ->
     assert "public_key" not in rows["line"]
 
 
+def test_scripts_are_told_in_json(capsys: pytest.CaptureFixture[str], bundle: Path) -> None:
+    told = []
+    for command in (["keys", "new", "line"], ["sign", str(bundle), "--key", "line"], ["keys", "revoke", "line"]):
+        assert execute([*command, "--json"]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    made, signed, revoked = told
+    assert Path(made["private_file"]).is_file() and Path(made["public_file"]).is_file()
+    assert signed["name"] == "tiny"
+    assert made["id"] == signed["key"]["id"] == revoked["id"]
+    assert revoked["revoked"]
+
+
 def test_a_release_signature_leaves_no_private_key(
     capsys: pytest.CaptureFixture[str], bundle: Path, fresh_home: Path, tmp_path: Path
 ) -> None:

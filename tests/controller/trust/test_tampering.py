@@ -148,6 +148,12 @@ def signature_of_another_bundle(a: Attack) -> None:
     a.put(SIGNATURE, a.key.sign(b"something else"))
 
 
+def flip_signature(a: Attack) -> None:
+    signed = json.loads((a.folder / SIGNATURE).read_bytes())
+    raw = bytes.fromhex(signed["signature"])
+    a.put(SIGNATURE, json_bytes({**signed, "signature": (bytes([raw[0] ^ 1]) + raw[1:]).hex()}))
+
+
 def flipped(name: str) -> Callable[[Attack], None]:
     def flip(data: bytes) -> bytes:
         return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
@@ -177,6 +183,7 @@ OUTSIDE: dict[str, tuple[Code, Callable[[Attack], object]]] = {
     "an unknown key": (Code.SIG_UNKNOWN_KEY, other_key),
     "a forged signature": (Code.SIG_WRONG, other_key_under_the_known_name),
     "the signature of something else": (Code.SIG_WRONG, signature_of_another_bundle),
+    "a flipped bit in the signature": (Code.SIG_WRONG, flip_signature),
     "a flipped bit in the manifest": (Code.SIG_WRONG, flipped(MANIFEST)),
     "a manifest in other bytes": (Code.SIG_WRONG, lambda a: a.edit(MANIFEST, lambda d: d + b"\n")),
     **{f"a flipped bit in {name}": (Code.HASH_CONTENT, flipped(name)) for name in sorted(LISTED)},
