@@ -66,8 +66,8 @@ class Gripper:
         for joint in FINGER_JOINTS:
             friction = pad_friction_share * self._config.pad_friction
             self._client.changeDynamics(self._arm, joint, lateralFriction=friction)
-            # An anchored contact keeps its friction for as long as it holds; this makes the contacts anew.
-            self._client.setCollisionFilterGroupMask(self._arm, joint, *COLLIDES)
+        self._make_contacts_anew()  # an anchored contact keeps its friction for as long as it holds
+        self._pressed = 0.0  # and a new one bears no sudden force, see above
 
     def _close(self, force: float, near: bool) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
@@ -78,7 +78,7 @@ class Gripper:
         elif state == _FREE or (state == _CLOSING and -left_speed - right_speed < _STALLED * speed):
             self._state = state + 1
             if state == _FREE and near:
-                self._hold_contacts_longer()
+                self._make_contacts_anew()
             if self._state == _GRIPPING:
                 self._go(FINGER_JOINTS[0], left, _HOLD_GAIN, _COUPLING_FORCE)
         if self._state == _GRIPPING:
@@ -92,8 +92,8 @@ class Gripper:
             self._run(FINGER_JOINTS[0], -speed, force)
         self._run(FINGER_JOINTS[1], -speed if self._state == _CLOSING else -_GRIP_SPEED, force)
 
-    def _hold_contacts_longer(self) -> None:
-        """Makes the pads' contacts anew, and they keep the threshold that is in force while they are made.
+    def _make_contacts_anew(self) -> None:
+        """Makes the pads' contacts anew; they are held longer, by the threshold that is in force while they are made.
 
         It is one for the whole process and also widens the search for neighbours, so it is set for that moment only.
         """

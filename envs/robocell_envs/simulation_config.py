@@ -161,7 +161,7 @@ class TaskConfig(Config):
 
 
 class SolverConfig(Config):
-    """Iterations of the contact solver: while the hand is open, and while it closes or grips."""
+    """Iterations of the contact solver: while the hand is open, and while it closes or grips with up to 28 N."""
 
     open: Annotated[int, Gt(0)]
     gripping: Annotated[int, Gt(0)]

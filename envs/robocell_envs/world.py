@@ -34,6 +34,9 @@ _TABLE_HALF = [0.5, 0.5, 0.02]  # m; the arm stands on it
 _TABLE_CENTRE = [0.35, 0.0, -0.02]
 _TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
+# N: iterations build a motor's force up bit by bit, so a firmer grip takes them twice or three times over. With fewer
+# the finger that is to hold its place gives way, and the part wanders through the hand.
+_FIRM = 28.0
 _ROLLING = 0.001  # m, lever of rolling resistance: without it a disc wobbles on its rim for ever
 # m, lever at which a pad's friction acts against turning: the mean distance from the middle of a square of its size,
 # 0.38 × its side, under even pressure. Bullet's few contact points bear the force unevenly, and the part would turn.
@@ -197,7 +200,9 @@ class World:
 
     def prepare(self, gripper: float) -> None:
         """Sets the solver to what the command ``gripper`` asks of it."""
-        iterations = self._iterations.gripping if gripper < 0.0 and self.near else self._iterations.open
+        iterations = self._iterations.open
+        if gripper < 0.0 and self.near:
+            iterations = self._iterations.gripping * math.ceil(-gripper * self._robot.gripper.force_max_n / _FIRM)
         if iterations != self._iterating:
             self._iterate(iterations)
 

@@ -51,6 +51,23 @@ def test_pads_made_anew_with_nearly_the_same_friction_hold():
     assert _slip(events=[event(_LATE, pad_friction_share=[0.99, 0.99])]) < 0.001
 
 
+@pytest.mark.parametrize("seed", [9, 10, 11])
+def test_pads_that_wear_in_the_air_do_not_leap_into_the_part(seed):
+    env = PickPlaceEnv(cell_with(events=[event(_LATE, pad_friction_share=[0.9, 0.9])]))
+    depths = []
+    follow = env.plant.world.follow
+
+    def watched(q: Array, dq: Array, gripper: float) -> None:
+        follow(q, dq, gripper)
+        depths.append(env.plant.world.penetration())
+
+    env.plant.world.follow = watched
+    assert hold(env, seed, LOAD, seconds=1.5) < 0.002
+    assert len(depths) > _LATE / TICK  # one by one, so none is missed
+    assert max(depths[round(_LATE / TICK) :]) < 0.001
+    env.close()
+
+
 def test_joint_friction_shows_in_the_torque_and_costs_energy():
     joint, friction = 1, 6.0
     sound = play(cell_with(), steps=12)[1]

@@ -39,6 +39,11 @@ def test_a_feasible_load_is_held_and_an_infeasible_one_slips(env, seed):
     assert reference.hold(env, seed, reference.draw_load(CELL, seed, feasible=False), 1.0) > 0.01
 
 
+@pytest.mark.parametrize(("force", "mass"), [(36.0, 0.44), (45.0, 0.05), (70.0, 0.02), (70.0, 0.8)])
+def test_a_part_does_not_wander_through_a_firm_hand(env, force, mass):
+    assert reference.hold(env, 4, reference.Load(width=0.04, mass=mass, friction=0.6, force=force), 0.5) < 0.0005
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_loads_are_what_they_are_called(seed):
     gripper = CELL.load_robot().gripper
