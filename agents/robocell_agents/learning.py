@@ -13,6 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from robocell_agents.averaging import update_average
 from robocell_agents.cloning import set_actor_trainable
+from robocell_agents.critic_fit import CriticFit
 from robocell_agents.training_config import TrainingConfig
 
 _CHECKPOINT_EVERY = 30.0  # s of wall time; a kill loses less than a minute
@@ -47,12 +48,15 @@ class Stage(BaseCallback):
         self._terms: dict[str, float] = {}  # summed over the rollout; the logger's own mean costs a tenth of a step
         self.rollouts = rollouts_done
         self._kept: Any = None  # actor of SBX while the critic warms up
+        self._critic_fit: CriticFit | None = None
 
     def _on_training_start(self) -> None:
         self._logged_at = self.num_timesteps
         if self.rollouts < self._config.critic_warmup_rollouts:
             set_actor_trainable(self.model, False)
             self._kept = getattr(self.model.policy, "actor_state", None)
+            if self._config.critic_fit:
+                self._critic_fit = CriticFit(self._config.critic_fit, self.model, self.model.seed or 0)
 
     def _on_rollout_start(self) -> None:
         """Between updates: the model is whole and consistent here."""
@@ -68,6 +72,7 @@ class Stage(BaseCallback):
             self._saved_at = time.monotonic()
         if self.rollouts == self._config.critic_warmup_rollouts > 0:
             set_actor_trainable(self.model, True)
+            self._critic_fit = None
 
     def _on_step(self) -> bool:
         self._check_finite()
@@ -81,6 +86,8 @@ class Stage(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         self.rollouts += 1
+        if self._critic_fit:
+            self._critic_fit.on_rollout()
         for name, total in self._terms.items():
             self.logger.record(f"reward/{name}", total / (self.num_timesteps - self._logged_at))
         self._terms.clear()

@@ -40,6 +40,13 @@ class CloningConfig(Config):
     dagger_steps: CountOrZero
 
 
+class CriticFitConfig(Config):
+    """Gradient steps on the critic alone after each rollout of its warm-up, see ``robocell_agents.critic_fit``."""
+
+    steps: Count
+    learning_rate: Positive
+
+
 class ResidualConfig(Config):
     """The policy only corrects a program: its action times ``share`` is added to the program's."""
 
@@ -73,8 +80,9 @@ class TrainingConfig(Config):
     """One training run.
 
     ``settings`` goes to the algorithm's constructor as it is. ``log_std`` is the exploration noise that reinforcement
-    begins with, and for ``critic_warmup_rollouts`` rollouts the critic is trained alone. ``actor_average`` is the share
-    of the averaged actor that is kept at each update, 0 for no averaging. A ``privileged_critic`` sees the truth behind
+    begins with, and for ``critic_warmup_rollouts`` rollouts the critic is trained alone, with ``critic_fit`` beside the
+    algorithm's own updates. ``actor_average`` is the share of the averaged actor that is kept at each update, 0 for no
+    averaging. A ``privileged_critic`` sees the truth behind
     the observation too, see ``robocell_envs.privileged``; ``unseen`` names entries that the actor does not see.
     ``also`` names further cells, and ``changes`` production changes, of which the range ``within`` counts: environments
     and episodes are dealt out to all of them in turn.
@@ -92,6 +100,7 @@ class TrainingConfig(Config):
     settings: dict[str, Any]
     log_std: float | None = None
     critic_warmup_rollouts: CountOrZero = 0
+    critic_fit: CriticFitConfig | None = None
     actor_average: Annotated[float, Ge(0), Lt(1)] = 0.0
     privileged_critic: bool = False
     unseen: list[str] = Field(default_factory=list)
@@ -108,8 +117,9 @@ class TrainingConfig(Config):
             raise ValueError("no demonstrations, log_std and critic_warmup_rollouts with sac_her")
         if self.algorithm != "ppo" and self.cloning and self.cloning.dagger_rounds:
             raise ValueError("dagger_rounds of 0 with any algorithm but ppo")
-        if self.algorithm != "ppo" and (self.actor_average or self.residual or self.privileged_critic or self.unseen):
-            raise ValueError("actor_average, residual, privileged_critic and unseen with ppo only")
+        ppo_only = ("actor_average", "critic_fit", "residual", "privileged_critic", "unseen")
+        if self.algorithm != "ppo" and any(getattr(self, name) for name in ppo_only):
+            raise ValueError(f"{', '.join(ppo_only)} with ppo only")
         if set(self.unseen) - {feature.name for feature in FEATURES}:
             raise ValueError("unseen entries of the observation by their names")
         if self.residual and self.demonstrations:
