@@ -1,12 +1,14 @@
 """A vectorised environment with one process per core, each stepping its share of the environments in turn.
 
 SB3's ``SubprocVecEnv`` has a process per environment; with steps of a millisecond, waking eight processes on two
-cores takes as long as a good part of the physics. Here a step costs one message to and from each core.
+cores takes as long as a good part of the physics. Here the calling process steps a share too, which it would only wait
+for otherwise, and a step costs one message to and from each of the others.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -16,6 +18,7 @@ import gymnasium
 import numpy as np
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
+from stable_baselines3.common.vec_env.util import dict_to_obs
 
 from robocell_agents.workers import ignore_interrupts
 
@@ -23,14 +26,14 @@ Maker = Callable[[], gymnasium.Env[Any, Any]]
 
 
 class GroupedVecEnv(VecEnv):
-    """``makers`` spread over ``workers`` processes; otherwise as SB3's own vectorised environments."""
+    """``makers`` spread over ``workers`` processes, of which this is one; otherwise as SB3's own environments."""
 
     def __init__(self, makers: list[Maker], workers: int) -> None:
         context = multiprocessing.get_context("forkserver")
         self._groups = [list(group) for group in np.array_split(np.arange(len(makers)), workers) if len(group)]
         self._pipes: list[Connection] = []
         self._processes = []
-        for group in self._groups:
+        for group in self._groups[1:]:
             ours, theirs = context.Pipe()
             packed = cloudpickle.dumps([makers[index] for index in group])
             process = context.Process(target=_work, args=(theirs, packed), daemon=True)
@@ -38,8 +41,8 @@ class GroupedVecEnv(VecEnv):
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
-        observation_space, action_space = self._ask(0, "spaces")
-        super().__init__(len(makers), observation_space, action_space)
+        self._own = _Share([makers[index] for index in self._groups[0]])
+        super().__init__(len(makers), self._own.observation_space, self._own.action_space)
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Seeds environment i with ``seed + i`` at its next reset."""
@@ -49,17 +52,21 @@ class GroupedVecEnv(VecEnv):
 
     def reset(self) -> VecEnvObs:
         """First observations of all environments."""
-        observations: VecEnvObs = _stacked(self._all("reset"))
+        for pipe in self._pipes:
+            _send(pipe, ("reset", (), {}))
+        observations: VecEnvObs = _stacked([self._own.reset(), *map(_received, self._pipes)])
         return observations
 
     def step_async(self, actions: np.ndarray) -> None:
         """Hands each process its actions."""
-        for pipe, group in zip(self._pipes, self._groups, strict=True):
-            pipe.send(("step", (actions[group],), {}))
+        first, *others = self._groups
+        for pipe, group in zip(self._pipes, others, strict=True):
+            _send(pipe, ("step", (actions[group],), {}))
+        self._own.step_async(actions[first])
 
     def step_wait(self) -> VecEnvStepReturn:
         """Observations, rewards, ends and infos of all environments."""
-        results = [_received(pipe) for pipe in self._pipes]
+        results = [self._own.step_wait(), *map(_received, self._pipes)]
         observations, rewards, dones, infos = zip(*results, strict=True)
         return (
             _stacked(observations),
@@ -69,7 +76,8 @@ class GroupedVecEnv(VecEnv):
         )
 
     def close(self) -> None:
-        """Ends the processes."""
+        """Ends the environments and the other processes."""
+        self._own.close()
         for pipe in self._pipes:
             pipe.close()
         for process in self._processes:
@@ -96,11 +104,6 @@ class GroupedVecEnv(VecEnv):
         """Whether the environments are wrapped by a class."""
         return self._by_index("env_is_wrapped", indices, wrapper_class)
 
-    def _all(self, name: str) -> list[Any]:
-        for pipe in self._pipes:
-            pipe.send((name, (), {}))
-        return [_received(pipe) for pipe in self._pipes]
-
     def _by_index(self, name: str, indices: VecEnvIndices, *arguments: Any, **keywords: Any) -> list[Any]:
         wanted = list(self._get_indices(indices))
         found: dict[int, Any] = {}
@@ -113,12 +116,15 @@ class GroupedVecEnv(VecEnv):
         return [found[index] for index in wanted]
 
     def _ask(self, number: int, name: str, *arguments: Any, **keywords: Any) -> Any:
-        self._pipes[number].send((name, arguments, keywords))
-        return _received(self._pipes[number])
+        if number == 0:
+            return getattr(self._own, name)(*arguments, **keywords)
+        pipe = self._pipes[number - 1]
+        _send(pipe, (name, arguments, keywords))
+        return _received(pipe)
 
 
 class _Share(DummyVecEnv):
-    """A worker's environments. What a step gives is pickled at once, and needs no deep copy as in ``DummyVecEnv``."""
+    """One process's environments. What they give is copied or pickled at once: no deep copies as in ``DummyVecEnv``."""
 
     def step_wait(self) -> VecEnvStepReturn:
         for index, env in enumerate(self.envs):
@@ -131,6 +137,9 @@ class _Share(DummyVecEnv):
             self.buf_rews[index], self.buf_dones[index], self.buf_infos[index] = reward, terminated or truncated, info
         return self._obs_from_buf(), self.buf_rews, self.buf_dones, self.buf_infos
 
+    def _obs_from_buf(self) -> VecEnvObs:
+        return dict_to_obs(self.observation_space, self.buf_obs)
+
 
 def _work(pipe: Connection, packed: bytes) -> None:
     """A worker: calls the methods of its own environments until the pipe is closed; errors travel back."""
@@ -141,13 +150,17 @@ def _work(pipe: Connection, packed: bytes) -> None:
             name, arguments, keywords = pipe.recv()
             try:
                 env = env or _Share(cloudpickle.loads(packed))
-                result = (env.observation_space, env.action_space) if name == "spaces" else None
-                pipe.send(result or getattr(env, name)(*arguments, **keywords))
+                _send(pipe, getattr(env, name)(*arguments, **keywords))
             except Exception as error:
-                pipe.send(error)
+                _send(pipe, error)
     except (EOFError, BrokenPipeError):
         if env:
             env.close()
+
+
+def _send(pipe: Connection, message: Any) -> None:
+    """Sends without the pickler of ``multiprocessing``, which takes longer to set up than most messages to pack."""
+    pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
 
 def _received(pipe: Connection) -> Any:

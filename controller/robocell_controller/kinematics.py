@@ -13,6 +13,7 @@ from robocell_controller.record import record
 from robocell_controller.robot import RobotConfig
 
 _DAMPING = 1e-6 * np.eye(6)  # of the least squares, (m/rad)²: keeps the solution finite at singular postures
+_FRAME = pin.LOCAL_WORLD_ALIGNED
 _DOWN = np.diag([1.0, -1.0, -1.0])  # TCP rotation at yaw 0: x forward, z down
 
 
@@ -62,7 +63,7 @@ class Kinematics:
         """
         asked = q.tobytes()
         if asked != self._asked:
-            jacobian = pin.computeFrameJacobian(self.model, self._data, q, self._tcp, pin.LOCAL_WORLD_ALIGNED)
+            jacobian = pin.computeFrameJacobian(self.model, self._data, q, self._tcp, _FRAME)
             matrix = pin.updateFramePlacement(self.model, self._data, self._tcp).homogeneous
             self._answer = TcpPose(matrix[:3, 3], matrix[:3, :3]), jacobian
             self._asked = asked
@@ -107,9 +108,10 @@ class Kinematics:
         for _ in range(100):
             pose, jacobian = self.pose_and_jacobian(q)
             error = np.concatenate([position - pose.position, pin.log3(rotation @ pose.rotation.T)])
-            if np.abs(error).max() < 1e-10:
+            greatest = np.abs(error).max()
+            if greatest < 1e-10:
                 return q
-            q = q + self.solve(jacobian, error, 0.1 * (self._rest - q) * np.abs(error).max())
+            q = q + self.solve(jacobian, error, 0.1 * (self._rest - q) * greatest)
         raise ValueError(f"no joint positions reach {position} m at yaw {yaw:.3f} rad")
 
     def _factorise(self, jacobian: Array) -> None:

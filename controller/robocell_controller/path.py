@@ -23,7 +23,8 @@ from robocell_controller.stations import BeltConfig
 
 # Of an action from 0 to 1: 0.16 mm of a policy period's way. What two machines compute differently in the last bits of
 # a network then as good as never reaches the arm.
-_STEPS = 256
+# A float of this size has no finer steps than 1/256: adding it and taking it away rounds, and half goes to even.
+_GRID = 1.5 * 2.0**44
 
 
 class ControlPath:
@@ -86,4 +87,4 @@ def _sane(action: npt.NDArray[np.floating]) -> list[float] | None:
         return None
     within = min(numbers) >= -1.0 and max(numbers) <= 1.0
     clipped = numbers if within else [min(max(number, -1.0), 1.0) for number in numbers]
-    return [round(number * _STEPS) / _STEPS for number in clipped]
+    return [(number + _GRID) - _GRID for number in clipped]

@@ -25,8 +25,8 @@ _SPIN_RADIUS = 0.35  # of the part's width: where its friction acts against turn
 class Belt:
     """The belt of one world."""
 
-    def __init__(self, client: BulletClient, run: BeltRun) -> None:
-        """Adds the belt to a world that is being built; nothing is on it yet."""
+    def __init__(self, client: BulletClient, run: BeltRun, visual: bool) -> None:
+        """Adds the belt to a world that is being built, and its colour if it is to be seen; nothing is on it yet."""
         self._client = number(client)
         config = run.config
         x, y, top = config.centre_m
@@ -36,7 +36,8 @@ class Belt:
         place = [x, y, top - _THICKNESS / 2]
         self.body: int = client.createMultiBody(0, shape, -1, place, turn, useMaximalCoordinates=True)
         client.changeDynamics(self.body, -1, lateralFriction=0.0)
-        client.changeVisualShape(self.body, -1, rgbaColor=_COLOUR)
+        if visual:
+            client.changeVisualShape(self.body, -1, rgbaColor=_COLOUR)
         self._along = (math.cos(config.direction_rad), math.sin(config.direction_rad))
         self._friction = run.friction
         self._parts: dict[int, Part] = {}

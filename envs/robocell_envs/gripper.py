@@ -38,6 +38,7 @@ class Gripper:
         self._number = number(client)
         self._arm = arm
         self._config = robot.gripper
+        self._speed = robot.gripper.finger_speed_m_s
         self._gain = _WIDTH_GAIN / physics_hz
         self._state = _FREE
         self._pressed = 0.0
@@ -71,8 +72,8 @@ class Gripper:
 
     def _close(self, force: float, near: bool) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
-        (left, left_speed, *_), (_, right_speed, *_) = _joint_states(self._arm, FINGER_JOINTS, self._number)
-        state, speed = self._state, self._config.finger_speed_m_s
+        left, right = _joint_states(self._arm, FINGER_JOINTS, self._number)
+        left_speed, right_speed, state, speed = left[1], right[1], self._state, self._speed
         if state == _GRIPPING and -right_speed > _LOST * speed:
             self._state = _CLOSING
         elif state == _FREE or (state == _CLOSING and -left_speed - right_speed < _STALLED * speed):
@@ -80,7 +81,7 @@ class Gripper:
             if state == _FREE and near:
                 self._make_contacts_anew()
             if self._state == _GRIPPING:
-                self._go(FINGER_JOINTS[0], left, _HOLD_GAIN, _COUPLING_FORCE)
+                self._go(FINGER_JOINTS[0], left[0], _HOLD_GAIN, _COUPLING_FORCE)
         if self._state == _GRIPPING:
             self._pressed = force = min(force, self._pressed + _RISE)
         else:
@@ -104,8 +105,7 @@ class Gripper:
         self._client.setPhysicsEngineParameter(contactBreakingThreshold=_DROPPED)
 
     def _go(self, joint: int, position: float, gain: float, force: float) -> None:
-        fastest = self._config.finger_speed_m_s
-        _drive_joint(self._arm, joint, _POSITION, position, 0.0, force, gain, 1.0, fastest, self._number)
+        _drive_joint(self._arm, joint, _POSITION, position, 0.0, force, gain, 1.0, self._speed, self._number)
 
     def _run(self, joint: int, speed: float, force: float) -> None:
         _drive_joint(self._arm, joint, _SPEED, 0.0, speed, force, 0.0, 1.0, -1.0, self._number)

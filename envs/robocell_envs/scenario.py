@@ -91,10 +91,8 @@ def draw_recipe(config: SimulationConfig, seed: int, work: Work) -> Scenario:
 
 def draw(config: SimulationConfig, seed: int, belt: BeltConfig | None = None) -> Scenario:
     """The scenario of a seed. Each subsystem has its own stream, so that fixing one shifts no other."""
-    *children, fault_seed = np.random.SeedSequence(seed).spawn(7)
-    part_stream, pose_stream, slot_stream, start_stream, sensor_stream, belt_stream = map(
-        np.random.default_rng, children
-    )
+    *children, belt_seed, fault_seed = np.random.SeedSequence(seed).spawn(7)
+    part_stream, pose_stream, slot_stream, start_stream, sensor_stream = map(np.random.default_rng, children)
     part = draw_part(config.part, part_stream)
     x, y, part_yaw = _pose(config.part_pose, pose_stream)
     slot_x, slot_y, slot_yaw = _pose(config.slot_pose, slot_stream)
@@ -114,7 +112,7 @@ def draw(config: SimulationConfig, seed: int, belt: BeltConfig | None = None) ->
         start_rise=rise,
         start_gripper=gripper,
         sensor_seed=int(sensor_stream.integers(2**63)),
-        belt=_belt_run(config.belt, belt, belt_stream) if config.belt and belt else None,
+        belt=_belt_run(config.belt, belt, np.random.default_rng(belt_seed)) if config.belt and belt else None,
         faults=draw_timeline(config.faults, config.events, fault_seed),
     )
 

@@ -11,27 +11,29 @@ from robocell_controller.contract import Array
 from robocell_envs.simulation_config import SensorConfig
 
 _ROUNDING = 1e-9  # s
+Seed = int | list[int] | np.random.SeedSequence
 
 
 class Sensor:
     """One sensor of a vector quantity."""
 
-    def __init__(self, config: SensorConfig, stream: np.random.Generator, truth: Array, time: float) -> None:
+    def __init__(self, config: SensorConfig, seed: Seed, truth: Array, time: float) -> None:
         """Starts with one true sample, as a sensor that has been running.
 
         Args:
             config: the pipeline's numbers.
-            stream: random numbers of this sensor alone.
+            seed: of this sensor's own random numbers; one without noise, bias and dropout takes none.
             truth: true value at the start, shape [n].
             time: of the start, s.
         """
         self._delay, self._dropout = config.delay_s, config.dropout
-        self._stream = stream
         self._period = 1.0 / config.rate_hz
         self._noise, bias = config.spreads()
         self._noisy = bool(self._noise.any())
         self._biased = bool(bias.any())
-        self._bias = bias * stream.standard_normal(len(truth)) if self._biased else bias
+        if self._noisy or self._biased or self._dropout:
+            self._stream = np.random.default_rng(seed)
+        self._bias = bias * self._stream.standard_normal(len(truth)) if self._biased else bias
         self._next = time + self._period
         self._pending: deque[tuple[float, Array]] = deque()
         self._latest = (time - config.delay_s, truth + self._bias)

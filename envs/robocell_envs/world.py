@@ -116,7 +116,7 @@ class World:
         self.client = connect_window() if window else connect()
         self._client = number(self.client)
         self._builds = 0
-        self._urdf = str(urdf_file(robot.model_dump_json(), visual))
+        self._urdf, self._visual = str(urdf_file(robot.model_dump_json(), visual)), visual
         self._robot = robot
         self._rates = rates
         self._time_step = 1.0 / rates.physics_hz
@@ -146,12 +146,13 @@ class World:
         self._stepped = False
         self._add_stations(scenario)
         self.part = self._add_part(scenario.part, scenario.part_position, scenario.part_yaw)
-        self.belt = Belt(self.client, scenario.belt) if scenario.belt else None
+        self.belt = Belt(self.client, scenario.belt, self._visual) if scenario.belt else None
         if self.belt:
             self.belt.carry(self.part, scenario.part)
         else:
             self.rest(self.part)
         self.near, self._resting = False, self.belt is None
+        self._lies: tuple[Array, float, float, float] | None = None
         self.impact = 0.0
         self._faults, self._stiff = SOUND, False
         self._torque = self._robot.limits.torque.tolist()
@@ -231,20 +232,29 @@ class World:
         joints = np.array(positions[:JOINTS] + speeds[:JOINTS] + torques[:JOINTS])
         if self._stiff:
             joints[2 * JOINTS :] += friction_torque(self._faults, joints[JOINTS : 2 * JOINTS])
-        position, (x, y, z, w) = _base_pose(self.part, client)
-        velocity, _ = _base_velocity(self.part, client)
+        if not self._resting or self._lies is None:  # a part that sleeps stays where it is
+            self._lies = self._part_pose()
+        position, yaw, tilt, speed = self._lies
         return Truth(
-            joints=joints,
-            gripper_width=positions[7] + positions[8],
-            gripper_effort=max(0.0, min(-torques[7], -torques[8])),
-            part_position=np.array(position),
-            part_yaw=math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
-            part_tilt=math.acos(min(1.0, max(-1.0, 1 - 2 * (x * x + y * y)))),
-            part_speed=math.hypot(*velocity),
-            part_force=self._part_force() if self.near else 0.0,
-            impact=self.impact,
-            belt_travel=self.belt.travel if self.belt else 0.0,
+            joints,
+            positions[7] + positions[8],
+            max(0.0, min(-torques[7], -torques[8])),
+            position,
+            yaw,
+            tilt,
+            speed,
+            self._part_force() if self.near else 0.0,
+            self.impact,
+            self.belt.travel if self.belt else 0.0,
         )
+
+    def _part_pose(self) -> tuple[Array, float, float, float]:
+        """The part's position [3] m, yaw and tilt, rad, and speed, m/s."""
+        position, (x, y, z, w) = _base_pose(self.part, self._client)
+        velocity, _ = _base_velocity(self.part, self._client)
+        yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        tilt = math.acos(min(1.0, max(-1.0, 1 - 2 * (x * x + y * y))))
+        return np.array(position), yaw, tilt, math.hypot(*velocity)
 
     def enter(self, part: Part, position: Array, yaw: float) -> int:
         """Another part comes, its centre at ``position`` [3] m: onto the belt, or to wait asleep."""
@@ -363,7 +373,7 @@ class World:
             self._boxes[tuple(half)] = shape
         body = self.client.createMultiBody(0, shape, -1, centre, turn, useMaximalCoordinates=True)
         self.client.changeDynamics(body, -1, lateralFriction=self._table_friction)
-        self.client.changeVisualShape(body, -1, rgbaColor=colour)
+        self._paint(body, colour)
 
     def _add_stations(self, scenario: Scenario) -> None:
         if scenario.recipe is None:
@@ -391,5 +401,10 @@ class World:
         )
         if part.kind == "cylinder":
             self.client.changeDynamics(body, -1, rollingFriction=_ROLLING, spinningFriction=_ROLLING)
-        self.client.changeVisualShape(body, -1, rgbaColor=[*part.colour, 1.0])
+        self._paint(body, [*part.colour, 1.0])
         return body
+
+    def _paint(self, body: int, colour: list[float]) -> None:
+        if self._visual:
+            self.client.changeVisualShape(body, -1, rgbaColor=colour)
+

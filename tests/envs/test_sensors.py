@@ -19,7 +19,7 @@ class PairConfig(SensorConfig):
 
 
 def _sensor(seed: int = 0, **stage: float) -> Sensor:
-    return Sensor(PairConfig(**{**IDEAL, **stage}), np.random.default_rng(seed), np.zeros(2), 0.0)
+    return Sensor(PairConfig(**{**IDEAL, **stage}), seed, np.zeros(2), 0.0)
 
 
 def _record(sensor: Sensor, ticks: int) -> tuple[np.ndarray, np.ndarray]:

@@ -76,23 +76,18 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
     """Measures of the true state; ``tcp_position`` [3] m."""
     part = scenario.part
     half = part.height / 2
-    yaw_error = nearest_branch(truth.part_yaw, scenario.slot_yaw, part.symmetry) - scenario.slot_yaw
+    yaw_error = abs(nearest_branch(truth.part_yaw, scenario.slot_yaw, part.symmetry) - scenario.slot_yaw)
     position, tcp, slot = truth.part_position.tolist(), tcp_position.tolist(), scenario.slot_position.tolist()
-    return Measures(
-        reach=math.dist(position, tcp),
-        error=(position[0] - slot[0], position[1] - slot[1], position[2] - slot[2] - half),
-        yaw_error=abs(yaw_error),
-        tilt=truth.part_tilt,
-        speed=truth.part_speed,
-        held=is_holding(truth.gripper_effort, truth.gripper_width, part.width),
-        raised=position[2] - half > scenario.support(position) + _RAISED,
-        clear=tcp[2] - position[2] - half,
-        off_table=position[2] < _FALLEN,
-        impact=truth.impact,
-        crushed=truth.part_force > part.crush_force,
-        missed=_missed(scenario, truth, position),
-        binned=_binned(scenario, truth),
-    )
+    error = (position[0] - slot[0], position[1] - slot[1], position[2] - slot[2] - half)
+    held = is_holding(truth.gripper_effort, truth.gripper_width, part.width)
+    raised = position[2] - half > scenario.support(position) + _RAISED
+    clear, off_table = tcp[2] - position[2] - half, position[2] < _FALLEN
+    crushed = truth.part_force > part.crush_force
+    missed, binned = _missed(scenario, truth, position), _binned(scenario, truth)
+    return Measures(  # in the fields' order: a call that names them takes three times as long
+        math.dist(position, tcp), error, yaw_error, truth.part_tilt, truth.part_speed,
+        held, raised, clear, off_table, truth.impact, crushed, missed, binned,
+    )  # fmt: skip
 
 
 def _missed(scenario: Scenario, truth: Truth, position: Point) -> bool:
