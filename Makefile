@@ -24,9 +24,9 @@ fuzz-bundle: $(STAMP) ## Load a hundred thousand mutated bundles; kill the store
 learn: $(STAMP) ## Run the slow tests: does training still learn?
 	$(BIN)/pytest -m slow
 
-fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks, and search for the worst ones
+fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks and hostile policies, and search for the worst ones
 	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/adversaries.py 10000000
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py tests/controller/test_hostile_policies.py
 
 # mutmut wants the package beside the tests; it looks into functions only, so the state table has its own test.
 mutation: $(STAMP) ## Break the safety kernel and its neighbours in every small way: do the tests notice?
