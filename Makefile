@@ -28,9 +28,9 @@ learn: $(STAMP) ## Run the slow tests: does training still learn?
 learn-seeds: $(STAMP) ## Train five seeds in both cells until 99 % are certified: how long does it take?
 	OMP_NUM_THREADS=1 $(BIN)/robocell study time_to_99
 
-fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks, and search for the worst ones
+fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks and hostile policies, and search for the worst ones
 	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/adversaries.py 10000000
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py tests/controller/test_hostile_policies.py
 
 # mutmut wants the package beside the tests; it looks into functions only, so the state table has its own test.
 mutation: $(STAMP) ## Break the safety kernel and its neighbours in every small way: do the tests notice?

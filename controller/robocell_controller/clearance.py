@@ -19,6 +19,8 @@ _COLUMN = (0, 1, 2)  # joints whose links the wrist and hand could strike,
 _WRIST = (5, 6, 7)  # and those of the wrist; the hand moves with the last
 _POINT = 1e-6  # m, radius of the TCP's shape
 _ROUNDING = 1e-9  # m
+Look = tuple[bool, list[float]]  # whether all is clear, and where the TCP is: x, y, z in m
+_collisions = pin.computeCollisions
 
 
 class Clearance:
@@ -45,18 +47,18 @@ class Clearance:
         for request, margin in zip(self._found.collisionRequests, self._margins, strict=True):
             request.security_margin = margin
 
-    def clear(self, q: Array) -> tuple[bool, list[float]]:
-        """Whether everything is clear at joint positions ``q`` [7] rad, and where the TCP is, x, y, z in m."""
-        touching = pin.computeCollisions(self._model, self._data, self._shapes, self._found, q, True)
+    def look(self, q: Array) -> Look:
+        """Looks at the arm at joint positions ``q`` [7] rad."""
+        touching = _collisions(self._model, self._data, self._shapes, self._found, q, True)
         return not touching, self._found.oMg[self._tcp].translation.tolist()
 
-    def worse(self, q: Array, before: Array) -> str:
+    def worse(self, q: Array, before: Array | None) -> str:
         """What is not clear at ``q`` [7] rad and farther from it than ``before`` [pairs] m; '' if nothing is.
 
-        From a place that is not clear the arm may so still come back.
+        From a place that is not clear the arm may so still come back. ``before`` is None where all was clear.
         """
         now = self.spare(q)
-        lost = np.flatnonzero(now < np.minimum(before, 0.0) - _ROUNDING)
+        lost = np.flatnonzero(now < (0.0 if before is None else np.minimum(before, 0.0)) - _ROUNDING)
         return self._kinds[int(lost[0])] if len(lost) else ""
 
     def spare(self, q: Array) -> Array:

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from robocell_controller.clearance import Clearance
+from robocell_controller.clearance import Clearance, Look
 from robocell_controller.contract import JOINTS, Array, JointCommand, Segment, Setpoint
 from robocell_controller.guard_config import GuardConfig
 from robocell_controller.motion import RatesConfig
@@ -35,12 +35,14 @@ class Release:
         setpoint: where that leaves the joints.
         stop: the certified way to standstill from there.
         reason: why the command is not what was asked for; '' if it is.
+        look: at the setpoint, if it has been looked at: the next tick need not look again.
     """
 
     command: JointCommand
     setpoint: Setpoint
     stop: Stop
     reason: str
+    look: Look | None = None
 
 
 class Guard:
@@ -55,7 +57,7 @@ class Guard:
         self._clearance = Clearance(robot, config)
         self._tick = rates.tick
         self._reach = (1.0 + _ROUNDING) * robot.tcp_speed_m_s * rates.tick  # m in a tick
-        self._look = max(1, round(_LOOK / rates.tick))  # ticks
+        self._step = max(1, round(_LOOK / rates.tick))  # ticks
         self._lower, self._upper = robot.limits.lower, robot.limits.upper
 
     def begin(self, q: Array, dq: Array, gripper: float) -> Release:
@@ -89,8 +91,9 @@ class Guard:
         if verdict.reason:
             return self._fall_back(last, wanted, verdict.reason)
         stop = self._stops.stop(verdict.setpoint)
-        reason = self._risk(last.setpoint.q, verdict.setpoint.q, stop)
-        return self._fall_back(last, wanted, reason) if reason else Release(wanted, verdict.setpoint, stop, "")
+        look = self._clearance.look(verdict.setpoint.q)
+        reason = self._risk(last, verdict.setpoint.q, look, stop)
+        return self._fall_back(last, wanted, reason) if reason else Release(wanted, verdict.setpoint, stop, "", look)
 
     def refusal(self, last: Release, segment: Segment) -> str:
         """Why a whole segment after ``last`` would not pass; '' if it would."""
@@ -109,21 +112,28 @@ class Guard:
             return Release(wanted, setpoint, last.stop.after_a_tick(), "")
         return Release(JointCommand(q, dq, last.command.gripper), setpoint, last.stop.after_a_tick(), reason)
 
-    def _risk(self, before: Array, q: Array, stop: Stop) -> str:
-        """What would be violated on the way from ``before`` to ``q`` and along the stop from there; '' if nothing."""
-        n, look = len(stop.q), self._look
-        postures = [q, *(stop.q[min(end, n) - 1] for end in range(look, n + look, look))]
-        _, place = self._clearance.clear(before)
-        all_clear, reach = True, self._reach
-        for posture in postures:
-            clear, there = self._clearance.clear(posture)
-            if math.dist(place, there) > reach:
+    def _risk(self, last: Release, q: Array, look: Look, stop: Stop) -> str:
+        """What would be violated on the way from ``last`` to ``q``, of which ``look`` tells, and along the stop.
+
+        '' if nothing.
+        """
+        clear_before, before = last.look or self._clearance.look(last.setpoint.q)
+        clear, place = look
+        if math.dist(before, place) > self._reach:
+            return "tcp speed"
+        unclear = [] if clear else [q]
+        n, step = len(stop.q), self._step
+        for end in range(step, n + step, step):
+            posture, before = stop.q[min(end, n) - 1], place
+            clear, place = self._clearance.look(posture)
+            if math.dist(before, place) > step * self._reach:
                 return "tcp speed"
-            all_clear, place, reach = all_clear and clear, there, look * self._reach
-        if all_clear:
+            if not clear:
+                unclear.append(posture)
+        if not unclear:
             return ""
-        spare = self._clearance.spare(before)
-        return next(filter(None, (self._clearance.worse(posture, spare) for posture in postures)), "")
+        spare = None if clear_before else self._clearance.spare(last.setpoint.q)
+        return next(filter(None, (self._clearance.worse(posture, spare) for posture in unclear)), "")
 
 
 def _sane(wanted: JointCommand) -> bool:

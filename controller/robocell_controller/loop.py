@@ -6,6 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
@@ -114,9 +115,10 @@ class ControlLoop:
         """One part, from its presentation to its outcome or the time limit."""
         begin, outcome = self._ticker.plant_ticks, None
         for left in reversed(range(self._cell.steps_per_cycle)):
-            trouble = self._periods.play(self._periods.decide)
+            period = self._periods.play(self._periods.decide)
             outcome = self._plant.outcome()
-            self._periods.supervise(trouble, cycle_begins=outcome is not None or left == 0)
+            over = outcome is not None or left == 0
+            self._periods.supervise(replace(period, cycle_begins=over, lost=over and outcome != PLACED))
             if outcome is not None:
                 break
         cycle = Cycle(outcome or TIME_LIMIT, (self._ticker.plant_ticks - begin) * self._cell.rates.tick)

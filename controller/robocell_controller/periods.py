@@ -17,7 +17,7 @@ from robocell_controller.packml import Cause
 from robocell_controller.path import ControlPath
 from robocell_controller.programs import Program
 from robocell_controller.safety import Verdict
-from robocell_controller.supervisor import Change, Level
+from robocell_controller.supervisor import Change, Level, Period
 from robocell_controller.ticker import StopRun, Ticker
 
 Actor = Callable[[ControlPath, View], npt.NDArray[np.floating]]
@@ -28,8 +28,8 @@ Decision = tuple[Verdict, Array | None]
 class Watched(Protocol):
     """An actor that is told how its periods went, see :class:`robocell_controller.supervised.Supervised`."""
 
-    def ended(self, trouble: str, cycle_begins: bool) -> Change | None:
-        """After each period: the reason of kernel or guard, if one stepped in; whether the next begins a cycle."""
+    def ended(self, period: Period) -> Change | None:
+        """After each period: what only the loop knows of it. The change of who acts, if there is one."""
 
 
 def policy_actor(policy: Policy) -> Actor:
@@ -64,7 +64,7 @@ class Periods:
         self._ticker.begin(self.path.gripper_command)
         self.adopt()
 
-    def play(self, decide: Callable[[CellState], Decision], reason: str = "") -> str:
+    def play(self, decide: Callable[[CellState], Decision], reason: str = "") -> Period:
         """One policy period: decide in its first tick, then send the segment tick by tick.
 
         Periods lie on the grid of the plant's clock, as in training, where the sensors' frames are as old as the
@@ -73,19 +73,19 @@ class Periods:
         goes on with its stop.
 
         Returns:
-            Why the safety kernel or the guard stepped in; '' if neither did.
+            Why the safety kernel or the guard stepped in, and whether a command came too late.
         """
         before, ticks = self.path.setpoint, self._rates.ticks
         rows = ticks - self._ticker.plant_ticks % ticks
         verdict, action = decide(self._ticker.state)
-        segment, refused = verdict.segment, ""
+        segment, refused, late = verdict.segment, "", False
         for q, dq in zip(segment.q[:rows], segment.dq[:rows], strict=True):
             wanted = None if refused else JointCommand(q, dq, segment.gripper)
             refused = self._ticker.send(wanted, refused or verdict.reason or reason, action)
             action = None
             self._ticker.wait()
             self._ticker.check()
-            if self.adopt():
+            if late := self.adopt():
                 break
         else:
             if rows < ticks and not refused:
@@ -95,7 +95,7 @@ class Periods:
         trouble = verdict.reason or refused
         if trouble:
             self.interventions[trouble] += 1
-        return trouble
+        return Period(intervention=trouble, missing=late)
 
     def _follow_the_guard(self) -> None:
         released = self._ticker.released
@@ -118,13 +118,13 @@ class Periods:
         self._ticker.latencies["inference"].add(self._clock.now() - begin)
         return self.path.command(action), action
 
-    def supervise(self, trouble: str, cycle_begins: bool) -> None:
+    def supervise(self, period: Period) -> None:
         """Tells a supervised actor how its period went, and records who acts next, if that changes.
 
         Raises:
             StopRun: nobody can act safely.
         """
-        change = self._actor.ended(trouble, cycle_begins) if isinstance(self._actor, Watched) else None
+        change = self._actor.ended(period) if isinstance(self._actor, Watched) else None
         if change is None:
             return
         names = {"before": change.before.name.lower(), "after": change.after.name.lower()}

@@ -26,7 +26,7 @@ from robocell_controller.messages import COMMAND, STATE, pack_command, unpack_st
 from robocell_controller.path import ControlPath
 from robocell_controller.periods import Actor, Watched
 from robocell_controller.run_log import RECORD
-from robocell_controller.supervisor import Change
+from robocell_controller.supervisor import Change, Period
 
 _MISSHAPEN = np.zeros(0)  # stands for every action of a wrong shape: the log does not keep its numbers
 _STATE_AT = RECORD.fields["time"][1] if RECORD.fields else 0
@@ -159,9 +159,9 @@ class _LoggedActor:
                 self._plant.differ()
         return logged
 
-    def ended(self, trouble: str, cycle_begins: bool) -> Change | None:
+    def ended(self, period: Period) -> Change | None:
         """Its supervisor learns what it learned then."""
-        return self._actor.ended(trouble, cycle_begins) if isinstance(self._actor, Watched) else None
+        return self._actor.ended(period) if isinstance(self._actor, Watched) else None
 
 
 def _whole(log: Log) -> int:

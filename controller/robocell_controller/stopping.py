@@ -55,9 +55,10 @@ class StopLaw:
 
     def stop(self, setpoint: Setpoint) -> Stop:
         """The way to standstill from a setpoint inside its limits."""
-        if np.abs(setpoint.dq).max() < _STANDSTILL:
+        speeds = np.abs(setpoint.dq)
+        if speeds.max() < _STANDSTILL:
             return _STANDING
-        together = self._in_step(setpoint)
+        together = self._in_step(setpoint, speeds)
         end = together.q[-1]
         within = (end <= self._limits.upper) & (end >= self._limits.lower)
         return together if within.all() else self._joint_by_joint(setpoint)
@@ -77,13 +78,13 @@ class StopLaw:
                 return False
         return True
 
-    def _in_step(self, setpoint: Setpoint) -> Stop:
+    def _in_step(self, setpoint: Setpoint, speeds: Array) -> Stop:
         """Every joint keeps its share of the speed, as fast as the slowest to brake allows."""
-        rate = first = 1.0 / float((np.abs(setpoint.dq) * self._per_acceleration).max())  # share of the speed, 1/s
+        rate = first = 1.0 / float((speeds * self._per_acceleration).max())  # share of the speed, 1/s
         if self._coasts:
             moving = setpoint.dq != 0.0
             bearable = self._change - np.sign(setpoint.dq) * setpoint.ddq
-            speed = np.maximum(np.abs(setpoint.dq[moving]), _STANDSTILL)
+            speed = np.maximum(speeds[moving], _STANDSTILL)
             first = min(rate, max(float((bearable[moving] / speed).min()), 0.0))
         left, lost = max(1.0 - self._tick * first, 0.0), self._tick * rate
         ticks = 1 + math.ceil(left / lost - _ROUNDING)

@@ -58,9 +58,11 @@ class Supervised:
         self._seen = Period(outside=bool(envelope.outside(path.observation(view)).size), missing=missing)
         return self._filtered(path, action) if level is Level.FILTERED and not missing else action
 
-    def ended(self, trouble: str, cycle_begins: bool) -> Change | None:
+    def ended(self, period: Period) -> Change | None:
         """How the period went, see :class:`robocell_controller.periods.Watched`; the change of who acts, if any."""
-        period = replace(self._seen, intervention=trouble or self._seen.intervention, cycle_begins=cycle_begins)
+        seen = self._seen
+        intervention, missing = period.intervention or seen.intervention, period.missing or seen.missing
+        period = replace(period, intervention=intervention, missing=missing, outside=seen.outside)
         self._now, change = supervise(self._now, period, self._config)
         return change
 

@@ -1,8 +1,9 @@
 """The supervisor decides who acts: policy → filtered policy → guided program → controlled stop (Simplex).
 
 A pure state machine over what the last policy period was like. It goes down as soon as it must and up only at the
-start of a cycle, after a dwell that doubles with each relapse, so that it does not swing. A stop is final until the
-machine is reset. Changes are bumpless by themselves: each segment starts at the last setpoint.
+start of a cycle: from the program after a dwell that doubles with each relapse, so that a policy that loses parts
+loses few of them, whatever it does in between. A stop is final until the machine is reset. Changes are bumpless by
+themselves: each segment starts at the last setpoint.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ class SupervisorConfig(Config):
     stop_after: WHOLE
     silent_periods: WHOLE
     progress_periods: WHOLE
+    filtered_cycles: WHOLE
     dwell_cycles: WHOLE
     longest_dwell_cycles: WHOLE
+    forgiven_cycles: WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,15 @@ class Period:
         intervention: reason of the safety kernel or the guard; '' for none.
         outside: the observation was outside the training envelope.
         missing: there was no action in time.
-        cycle_begins: a new part begins with the next period.
+        cycle_begins: a new part begins with the next period,
+        lost: and the last one is not in its place.
     """
 
     intervention: str = ""
     outside: bool = False
     missing: bool = False
     cycle_begins: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class Supervision:
         in_cycle: periods of this cycle so far.
         clean: whole cycles without trouble at this level.
         cycle_clean: whether the present cycle has had none so far.
-        dwell: clean cycles asked for before the policy gets another chance.
+        dwell: clean cycles that the program has to do before the policy gets another chance.
     """
 
     level: Level = Level.POLICY
@@ -121,6 +126,8 @@ def _demotion(seen: Supervision, period: Period, config: SupervisorConfig) -> tu
     cause = period.intervention or ("outside the training envelope" if period.outside else "no action in time")
     if seen.level is Level.PROGRAM:
         return (Level.STOP, f"the program too: {cause}") if troubles >= config.stop_after else None
+    if period.lost:
+        return Level.PROGRAM, "part lost"
     if seen.silent >= config.silent_periods:
         return Level.PROGRAM, "no action in time"
     if seen.in_cycle >= config.progress_periods and not period.cycle_begins:
@@ -135,12 +142,12 @@ def _demotion(seen: Supervision, period: Period, config: SupervisorConfig) -> tu
 def _lowered(
     seen: Supervision, level: Level, reason: str, period: Period, config: SupervisorConfig
 ) -> tuple[Supervision, Change]:
-    """One level or more down; each fall from the policy doubles the dwell.
+    """One level or more down; each fall to the program doubles the dwell.
 
     What troubled the policy still counts against its filtered self, but not against the program.
     """
     dwell = seen.dwell
-    if seen.level is Level.POLICY:
+    if level is Level.PROGRAM:
         dwell = min(max(2 * seen.dwell, config.dwell_cycles), config.longest_dwell_cycles)
     lowered = replace(
         seen,
@@ -160,9 +167,9 @@ def _at_cycle_begin(seen: Supervision, config: SupervisorConfig) -> tuple[Superv
     clean = seen.clean + 1 if seen.cycle_clean else 0
     fresh = replace(seen, in_cycle=0, clean=clean, cycle_clean=True)
     if seen.level is Level.POLICY:
-        forgiven = clean >= config.longest_dwell_cycles
+        forgiven = clean >= config.forgiven_cycles
         return replace(fresh, dwell=0 if forgiven else seen.dwell), None
-    if clean < seen.dwell:
+    if clean < (seen.dwell if seen.level is Level.PROGRAM else config.filtered_cycles):
         return fresh, None
     back = replace(fresh, level=Level.POLICY, troubled=(), clean=0)
     return back, Change(seen.level, Level.POLICY, f"{clean} clean cycles")

@@ -62,5 +62,5 @@ def test_a_training_rewards_in_its_own_way() -> None:
 
 
 def test_a_reward_that_there_is_not_is_refused() -> None:
-    with pytest.raises(InputError, match="reward.*speed"):
+    with pytest.raises(InputError, match=r"reward.*speed"):
         training_cells(config(reward={"speed": 1.0}))

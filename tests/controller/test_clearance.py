@@ -55,9 +55,9 @@ def test_distances_are_those_of_the_true_shapes() -> None:
     for height in (0.3, 0.1, 0.03):
         q = kinematics.inverse(np.array([0.45, 0.1, height]), 0.4)
         assert clearance.spare(q)[6:13].min() == pytest.approx(height - 0.009, abs=2e-4)
-        assert clearance.clear(q) == (True, pytest.approx([0.45, 0.1, height], abs=1e-6))
+        assert clearance.look(q) == (True, pytest.approx([0.45, 0.1, height], abs=1e-6))
     q = kinematics.inverse(np.array([0.45, 0.1, 0.005]), 0.4)
-    assert clearance.clear(q)[0] is False
+    assert clearance.look(q)[0] is False
     assert clearance.spare(q).min() == pytest.approx(-0.004, abs=2e-4)
 
 
@@ -86,14 +86,14 @@ def test_worse_names_what_comes_nearer_and_only_that() -> None:
 def test_links_that_the_base_carries_meet_no_plane() -> None:
     """The base stands in the table's plane, and is no reason to stop."""
     clearance = Clearance(ROBOT, TIGHT)
-    assert clearance.clear(REST)[0] is True
+    assert clearance.look(REST)[0] is True
     assert len(clearance.spare(REST)) == 6 + 7 + 3 * 5
 
 
 def test_folded_over_its_base_the_hand_is_not_clear() -> None:
     clearance = Clearance(ROBOT, TIGHT)
     folded = np.array([0.0, -0.6, 0.0, -3.0, 0.0, 0.6, 0.785])
-    assert clearance.clear(folded)[0] is False
+    assert clearance.look(folded)[0] is False
     assert clearance.worse(folded, clearance.spare(REST)) in ("self clearance", "workspace")
 
 

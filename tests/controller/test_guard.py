@@ -8,6 +8,7 @@ from adversaries import ADVERSARIES, BOUNDS, CELL, LIMITS, REST, ROBOT, accelera
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from robocell_controller.clearance import Look
 from robocell_controller.config import parse
 from robocell_controller.contract import Array, JointCommand, Setpoint
 from robocell_controller.errors import InputError
@@ -259,18 +260,22 @@ def test_the_certified_stop_passes_whatever_else_would_be_said_of_it() -> None:
 
 def test_it_looks_at_a_stop_every_32_ms_and_at_its_end() -> None:
     seen: list[Array] = []
-    clear = GUARD._clearance.clear
+    look = GUARD._clearance.look
 
-    def looked(q: Array) -> tuple[bool, list[float]]:
+    def looked(q: Array) -> Look:
         seen.append(q)
-        return clear(q)
+        return look(q)
 
     last = drive(GUARD, standing(at(0.45, 0.0, 0.2)), np.array([0.0, 0.6, 0.0]), 18)[-1]
-    GUARD._clearance.clear = looked  # type: ignore[method-assign]
+    GUARD._clearance.look = looked  # type: ignore[method-assign]
     release = GUARD.release(last, accelerated(last, STILL, TICK))
     stop = release.stop.q
     assert len(stop) % 4 != 0
-    np.testing.assert_array_equal(seen, [last.setpoint.q, release.setpoint.q, *stop[3::4], stop[-1]])
+    np.testing.assert_array_equal(seen, [release.setpoint.q, *stop[3::4], stop[-1]])
+    assert last.look is not None
+    assert last.look[1] == pytest.approx(KINEMATICS.pose(last.setpoint.q).position)  # seen one tick before
+    GUARD.release(replace(last, look=None), accelerated(last, STILL, TICK))
+    np.testing.assert_array_equal(seen[len(seen) // 2 + 1], last.setpoint.q)
 
 
 def test_a_joint_may_start_at_its_very_limit() -> None:

@@ -20,6 +20,7 @@ from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_controller.replay import replay
 from robocell_controller.run_log import LogFile, Recorder
 from robocell_controller.summary import Cycle, RunSummary
+from robocell_controller.supervisor import Period
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulated_plant import SimulatedPlant
@@ -65,6 +66,19 @@ def idle(path: ControlPath, view: View) -> Array:
 
 def push(path: ControlPath, view: View) -> Array:
     return np.array([0.0, 0.4, 0.0, 0.0, 1.0])
+
+
+class WatchedPush:
+    """Pushes, and keeps what it is told of its periods."""
+
+    def __init__(self) -> None:
+        self.told: list[Period] = []
+
+    def __call__(self, path: ControlPath, view: View) -> Array:
+        return push(path, view)
+
+    def ended(self, period: Period) -> None:
+        self.told.append(period)
 
 
 def run(cell: CellConfig, plant: RecordingPlant, actor: Actor, parts: int = 1, **more: Any) -> RunSummary:
@@ -290,9 +304,12 @@ def test_what_the_drives_hold_by_themselves_is_where_the_loop_goes_on(
         RecordingPlant, "read", lambda self: replace(SimulatedPlant.read(self), held=getattr(self, "held", None))
     )
     short = cell.model_copy(update={"cycle_time_limit_s": 0.6})
+    watched = WatchedPush()
     with LogFile(tmp_path / "run.log", {"cell": short.model_dump(), "order": {"parts": 1}}) as log:
-        summary = run(short, plant, push, recorder=Recorder(log.append))
+        summary = run(short, plant, watched, recorder=Recorder(log.append))
     assert (summary.gaps, summary.stopped) == (1, None)
+    assert [period.missing for period in watched.told] == [False] * 6 + [True] + [False] * (len(watched.told) - 7)
+    assert [period.lost for period in watched.told] == [False] * (len(watched.told) - 1) + [True]  # out of time
     q = np.array([command.q for command in plant.commands])
     ddq = np.diff(q, n=2, axis=0) / tick**2
     assert (np.abs(ddq) <= limits.acceleration * (1 + 1e-6)).all()

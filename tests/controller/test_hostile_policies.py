@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hostile_policies import GENES, POLICIES, Deployed, guided, of_genes, supervised_run, worst_genes
+
+
+def test_a_policy_that_smashes_parts_loses_one_and_then_the_program_acts() -> None:
+    summary = supervised_run(Deployed(POLICIES["smashing"]()), 4)
+    assert (summary.placed, summary.failures, summary.stopped) == (3, {"collision": 1}, None)
+
+
+def test_the_family_of_the_search_has_the_guided_program_in_it() -> None:
+    genes = np.array([*np.ones(5), *np.zeros(7)])
+    assert len(genes) == GENES
+    ours, its = supervised_run(of_genes(genes), 2), supervised_run(Deployed(guided()), 2)
+    assert (ours.placed, ours.time_s) == (its.placed, its.time_s)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", POLICIES)
+def test_whatever_the_policy_most_parts_are_placed(name: str) -> None:
+    summary = supervised_run(Deployed(POLICIES[name]()), 100)
+    assert summary.stopped is None
+    assert summary.placed >= 95
+
+
+@pytest.mark.slow
+def test_with_the_worst_policy_found_most_parts_are_placed() -> None:
+    summary = supervised_run(of_genes(worst_genes(200, seed=1)), 100)
+    assert summary.stopped is None
+    assert summary.placed >= 95
