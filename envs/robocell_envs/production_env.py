@@ -153,6 +153,6 @@ class ShiftEnv(RecipeEnv):
         super().__init__(cell, render_mode)
 
 
-def make_env(cell: CellConfig) -> PickPlaceEnv:
+def make_env(cell: CellConfig, render_mode: str | None = None) -> PickPlaceEnv:
     """The environment of a cell: of its recipe if it has one, else of a single part."""
-    return RecipeEnv(cell) if cell.simulation.get("recipe") else PickPlaceEnv(cell)
+    return (RecipeEnv if cell.simulation.get("recipe") else PickPlaceEnv)(cell, render_mode)
