@@ -21,6 +21,7 @@ from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
 from robocell_envs.cell_env import Action, PickPlaceEnv
+from robocell_envs.production_env import make_env
 from robocell_envs.rendering import CAMERAS, Camera, Pixels, draw
 from robocell_envs.tasks.pick_place import in_slot
 from robocell_envs.world import World
@@ -62,7 +63,7 @@ def record(shot: Shot, out: Path) -> Tally:
         raise InputError("condition", repr(shot.condition), f"one of {', '.join(suite.conditions)}")
     cell = suite.conditions[shot.condition]
     film, actor = movie(out, cell.rates.policy_hz), announced_actor(shot.policy, suite.cell)
-    with closing(PickPlaceEnv(cell, render_mode="rgb_array")) as env, film as add, progress_bar() as progress:
+    with closing(make_env(cell, "rgb_array")) as env, film as add, progress_bar() as progress:
         recorder = _Recorder(shot, env, actor, cameras)
         bar = progress.add_task(f"record {recorder.title}", total=len(shot.seeds))
         for number in range(len(shot.seeds)):
@@ -101,27 +102,36 @@ class _Recorder:
 
     def pictures(self, number: int) -> Iterator[tuple[float, Pixels]]:
         """Plays an episode: a picture of each policy period, with the share of the episode that is over."""
-        cell = self._env.cell
-        for steps, action, cycle in self._steps(self._shot.seeds[number]):
+        cell, done = self._env.cell, 0
+        for steps, action, cycle, over in self._steps(self._shot.seeds[number]):
             self.cycles += [cycle] if cycle else []
-            moment = self._moment(number, steps, action, cycle)
+            moment = self._moment(number, done, steps, action, cycle)
             picture = np.asarray(overlay(_picture(self._env.plant.world, self._cameras), moment))
-            share = 1.0 if cycle else steps / cell.steps_per_cycle
-            yield from [(share, picture)] * (1 + round(_PAUSE_S * cell.rates.policy_hz) if cycle else 1)
+            done += bool(cycle)
+            share = 1.0 if over else (done + (0.0 if cycle else steps / cell.steps_per_cycle)) / self._parts
+            yield from [(share, picture)] * (1 + round(_PAUSE_S * cell.rates.policy_hz) if over else 1)
 
-    def _steps(self, seed: int) -> Iterator[tuple[int, Action, Row | None]]:
-        """Policy periods so far, the last one's action, and at the end the outcome."""
-        observation, info = self._env.reset(seed=seed)
-        action, steps = np.zeros(ACTION_SIZE, dtype=np.float32), 0
-        yield steps, action, None
-        while "cycle" not in info:
+    def _steps(self, seed: int) -> Iterator[tuple[int, Action, Row | None, bool]]:
+        """Of each period: how many the cycle has so far, the last action, at its end the outcome; is all over?"""
+        observation, _ = self._env.reset(seed=seed)
+        action, steps, over = np.zeros(ACTION_SIZE, dtype=np.float32), 0, False
+        yield steps, action, None, over
+        while not over:
             action, steps = self._actor.act(self._env, observation), steps + 1
-            observation, _, _, _, info = self._env.step(action)
-            yield steps, action, info.get("cycle")
+            observation, _, terminated, truncated, info = self._env.step(action)
+            over = terminated or truncated
+            yield steps, action, info.get("cycle"), over
+            steps = 0 if "cycle" in info else steps
 
-    def _moment(self, number: int, steps: int, action: Action, cycle: Row | None) -> Moment:
+    @property
+    def _parts(self) -> int:
+        return max(1, len(self._env.plant.scenario.jobs))
+
+    def _moment(self, number: int, done: int, steps: int, action: Action, cycle: Row | None) -> Moment:
         seeds, hz = self._shot.seeds, self._env.cell.rates.policy_hz
         subtitle = f"episode {number + 1} of {len(seeds)} · seed {seeds[number]} · {self._shot.condition}"
+        if self._parts > 1:
+            subtitle += f" · part {done + 1} of {self._parts}"
         word = state(self._env, cycle)
         return Moment(self.title, subtitle, word, steps / hz, self._gauges(), action, tally(self.cycles))
 

@@ -26,6 +26,8 @@ _FINGER_TIPS = 0.009  # m below the TCP
 _ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
 _STEEP = 3.0  # least slope of the cone over a slot between other parts
 _LEAD = 0.06  # s that the hand takes to take on the part's speed; where other parts stand, it waits for that above
+_BRAKED = 1.2  # times the tuned deceleration: whoever must brake harder on the way down stays off the belt first,
+_YIELD = 0.3  # and changes its sideways speed by this share of what it would like
 _MEET = 0.1  # s of its way by which the hand waits ahead of a part that is not within reach yet,
 _WAIT = 0.02  # m, and higher than it travels: at the edge of its reach the arm is slow to stop
 _GENTLY = 0.01  # m, nearest aim below the hand on the way to there: with no room to spare it must not sink too low
@@ -168,12 +170,20 @@ class PickPlaceProgram:
         distance = float(np.linalg.norm(ahead))
         speed = min(self._config.speed_m_s, np.sqrt(2 * self._config.braking_m_s2 * distance), distance / self._period)
         velocity: Array = target + ahead * (speed / max(distance, 1e-9))
-        # The joints change speed in step: a sudden way down would keep the hand from braking over the part.
+        # The joints change speed in step: taking on a part's speed would keep the hand from braking over the belt,
+        if target.any() and self._too_fast_down(view, offset):
+            velocity[:2] += (1.0 - _YIELD) * (view.tcp_velocity - velocity)[:2]
+        # and a sudden way down would keep it from braking over the part.
         change = velocity - view.tcp_velocity
         most = self._config.acceleration_m_s2 * self._period
         spare = max(_LEAST * most, math.sqrt(max(0.0, most * most - change[0] ** 2 - change[1] ** 2)))
         velocity[2] = view.tcp_velocity[2] + max(change[2], -spare)
         return velocity
+
+    def _too_fast_down(self, view: View, offset: Array) -> bool:
+        """Whether stopping at the aim's height takes clearly more than the tuned deceleration."""
+        down, height = max(0.0, -float(view.tcp_velocity[2])), max(0.0, -float(offset[2]))
+        return down * down > 2.0 * _BRAKED * self._config.braking_m_s2 * height
 
 
 class RigidProgram:

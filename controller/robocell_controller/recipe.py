@@ -16,9 +16,13 @@ from robocell_controller.errors import InputError
 from robocell_controller.kinematics import Kinematics
 from robocell_controller.motion import MotionConfig
 from robocell_controller.robot import Positive, RobotConfig
-from robocell_controller.stations import BeltConfig, Point
+from robocell_controller.stations import POST_WIDTH, BeltConfig, CameraMountConfig, Point
 
 _REST_HEIGHT = 0.03  # m over a place's floor, where the TCP is to be while it sets a part down
+_PART_HEIGHT = 0.06  # m, of the tallest parts: their tops are to be seen too
+_OVER_ARM = 0.5  # m over the workspace, which wrist and forearm of an arm that works in it stay below
+_HAND_REACH = 0.12  # m around the TCP: half an open hand
+_STEPS = 20  # along a belt
 Count = Annotated[int, Gt(0)]
 
 
@@ -74,9 +78,10 @@ class RecipeConfig(Config):
     """One file of ``configs/recipes/``.
 
     Parts wait in the places of ``infeed``, or come on the cell's belt if there is none; ``shuffled`` mixes the lines'
-    parts. A slot that is named again is one of the next tray: the full one is exchanged. Defective parts go to the bin
-    ``rejects``, and their slot is kept for the line's next part; without ``rejects`` nobody looks for defects. With
-    ``belt_stops`` the belt halts when the part whose turn it is passes its middle, until that part is lifted off.
+    parts. ``camera`` tells where the tracker's camera hangs; it must see wherever parts are picked. A slot that is
+    named again is one of the next tray: the full one is exchanged. Defective parts go to the bin ``rejects``, and
+    their slot is kept for the line's next part; without ``rejects`` nobody looks for defects. With ``belt_stops`` the
+    belt halts when the part whose turn it is passes its middle, until that part is lifted off.
     """
 
     trays: Annotated[dict[str, PatternConfig], Len(1)]
@@ -86,6 +91,7 @@ class RecipeConfig(Config):
     rejects: str | None
     order: Annotated[list[LineConfig], Len(1)]
     belt_stops: bool = False
+    camera: CameraMountConfig | None = None
 
     @property
     def parts(self) -> int:
@@ -126,8 +132,9 @@ def load_recipe(name_or_path: str, belt: BeltConfig | None, motion: MotionConfig
     """Finds, reads and checks a recipe for a cell.
 
     Raises:
-        InputError: malformed; unknown variant, tray, slot or bin; overlapping stations; a place out of reach; parts
-            that come neither by ``infeed`` nor by belt, or by both.
+        InputError: malformed; unknown variant, tray, slot or bin; overlapping stations; a place out of reach; a camera
+            in the arm's way, or that does not see where parts are picked; parts that come neither by ``infeed`` nor by
+            belt, or by both.
     """
     path = locate("recipes", name_or_path)
     recipe = load(RecipeConfig, "recipes", path)
@@ -143,6 +150,9 @@ def load_recipe(name_or_path: str, belt: BeltConfig | None, motion: MotionConfig
             ) from error
     _check_overlaps(recipe, belt, str(path))
     _check_reach(recipe, motion, Kinematics(robot), str(path))
+    if recipe.camera:
+        _check_mount(recipe.camera, motion, f"{path}: camera")
+        _check_sight(recipe.camera, _picks(recipe, belt, motion), f"{path}: camera")
     return recipe
 
 
@@ -150,6 +160,8 @@ def _check_overlaps(recipe: RecipeConfig, belt: BeltConfig | None, source: str) 
     areas = {name: _corners(each.centre_m, each.size, each.yaw_rad) for name, each in recipe.stations.items()}
     if belt:
         areas["the belt"] = _corners(belt.centre_m[:2], (belt.length_m, belt.width_m), belt.direction_rad)
+    if recipe.camera:
+        areas["the camera's post"] = _corners(recipe.camera.post_m, (POST_WIDTH, POST_WIDTH), 0.0)
     for (first, ours), (second, theirs) in combinations(areas.items(), 2):
         if _overlap(ours, theirs):
             raise InputError(f"{source}: {first}", f"overlaps {second}", "stations beside each other")
@@ -190,3 +202,35 @@ def _reaches(kinematics: Kinematics, position: Array, yaw: float) -> bool:
         return bool(np.isfinite(kinematics.inverse(position, yaw)).all())
     except ValueError:
         return False
+
+
+def _check_mount(camera: CameraMountConfig, motion: MotionConfig, place: str) -> None:
+    """Camera and post are where the arm never gets to."""
+    lowest = motion.workspace_upper_m[2] + _OVER_ARM
+    if camera.lens_m[2] < lowest:
+        raise InputError(f"{place}.lens_m", f"{camera.lens_m[2]} m high", f"at least {lowest:.2f} m, over the arm")
+    bounds = zip(motion.workspace_lower_m, camera.post_m, motion.workspace_upper_m, strict=False)
+    margin = _HAND_REACH + POST_WIDTH / 2
+    if all(low - margin < at < high + margin for low, at, high in bounds):
+        raise InputError(f"{place}.post_m", f"{camera.post_m} m", f"{margin:.2f} m beside the workspace, off the hand")
+
+
+def _check_sight(camera: CameraMountConfig, picks: Array, place: str) -> None:
+    """Parts are seen up to their tops wherever they are picked, ``picks`` [n, 3] m."""
+    for x, y, z in picks.tolist():
+        if not camera.sees((x, y, z + _PART_HEIGHT)):
+            raise InputError(place, f"does not see parts at ({x:.2f}, {y:.2f}) m", "a view of all that is picked")
+
+
+def _picks(recipe: RecipeConfig, belt: BeltConfig | None, motion: MotionConfig) -> Array:
+    """Outermost places [n, 3] m where parts are picked: corners of the infeed, or the belt's edges in the workspace."""
+    if recipe.infeed:
+        corners = _corners(recipe.infeed.centre_m, recipe.infeed.size, recipe.infeed.yaw_rad)
+        return np.hstack([corners, np.zeros((len(corners), 1))])
+    assert belt is not None  # has been checked
+    along = np.linspace(-belt.length_m / 2, belt.length_m / 2, _STEPS + 1)[:, None] * belt.direction
+    across = belt.width_m / 2 * np.array([-belt.direction[1], belt.direction[0], 0.0])
+    edges = np.vstack([along + across, along - across]) + np.array(belt.centre_m)
+    lower, upper = np.array(motion.workspace_lower_m[:2]), np.array(motion.workspace_upper_m[:2])
+    picks: Array = edges[((edges[:, :2] >= lower) & (edges[:, :2] <= upper)).all(axis=1)]
+    return picks

@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Len
+from annotated_types import Gt, Len, Lt
 
 from robocell_controller.config import Config
 from robocell_controller.contract import Array
 from robocell_controller.robot import Positive
 
 Point = Array | Sequence[float]
+POST_WIDTH = 0.04  # m, of the post that a camera hangs from
 _LYING = 0.01  # m, greatest height error of a part that lies on the belt
 
 
@@ -49,3 +50,19 @@ class BeltConfig(Config):
     def carries(self, position: Point, height: float) -> bool:
         """Whether a part of ``height`` m with its centre at ``position`` [3] m lies on the belt."""
         return abs(position[2] - self.centre_m[2] - height / 2) < _LYING and self.spans(position)
+
+
+class CameraMountConfig(Config):
+    """Where the camera hangs that tracks the parts: it looks straight down from ``lens_m`` and sees a cone.
+
+    ``view_rad`` is the cone's whole angle; the post that it hangs from stands on the table at ``post_m``, x and y.
+    """
+
+    lens_m: Annotated[list[float], Len(3, 3)]
+    view_rad: Annotated[float, Gt(0), Lt(math.pi)]
+    post_m: Annotated[list[float], Len(2, 2)]
+
+    def sees(self, position: Point) -> bool:
+        """Whether a point [3] m lies in the cone."""
+        below = self.lens_m[2] - position[2]
+        return below > 0.0 and math.dist(self.lens_m[:2], position[:2]) <= below * math.tan(self.view_rad / 2)

@@ -1,4 +1,4 @@
-"""Fixtures: the fixed boxes that trays and bins are made of."""
+"""Fixtures: the fixed boxes that trays, bins and camera mounts are made of."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 
 from robocell_controller.recipe import BinConfig, PatternConfig
+from robocell_controller.stations import POST_WIDTH, CameraMountConfig
 from robocell_envs.jobs import TRAY_HEIGHT
 
 TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _BIN_COLOUR = [0.55, 0.20, 0.16, 1.0]
 _WALL = 0.003  # m
+_CAMERA = [0.035, 0.035, 0.05]  # m, half of its sizes
+_MOUNT_COLOUR, _CAMERA_COLOUR = [0.62, 0.64, 0.67, 1.0], [0.13, 0.14, 0.16, 1.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,18 @@ def station_fixtures(station: PatternConfig) -> list[Fixture]:
     half = [length / 2, width / 2, TRAY_HEIGHT / 2]
     floor = Fixture(half, [*station.centre_m, TRAY_HEIGHT / 2], station.yaw_rad, colour)
     return [floor, *(_walls(station) if isinstance(station, BinConfig) else [])]
+
+
+def camera_fixtures(mount: CameraMountConfig) -> list[Fixture]:
+    """Post, boom and camera. The arm does not get there, see ``robocell_controller.recipe``; they are only drawn."""
+    (x, y, lens), (post_x, post_y), half = mount.lens_m, mount.post_m, POST_WIDTH / 2
+    top = lens + 2 * _CAMERA[2]
+    length, yaw = math.dist((x, y), (post_x, post_y)), math.atan2(y - post_y, x - post_x)
+    return [
+        Fixture([half, half, top / 2], [post_x, post_y, top / 2], yaw, _MOUNT_COLOUR),
+        Fixture([length / 2, half, half], [(x + post_x) / 2, (y + post_y) / 2, top + half], yaw, _MOUNT_COLOUR),
+        Fixture(_CAMERA, [x, y, lens + _CAMERA[2]], yaw, _CAMERA_COLOUR),
+    ]
 
 
 def _walls(box: BinConfig) -> list[Fixture]:

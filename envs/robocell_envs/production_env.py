@@ -100,6 +100,8 @@ class KittingEnv(RecipeEnv):
 
     **Observation**, **action**: those of :class:`PickPlaceEnv`, of the part whose turn it is and the slot where it
     belongs, so one policy serves both. What else stands in the cell is not in them; programs are told its height.
+    **Stations**: a tray, the infeed where the parts wait, and over it, on a post beside the arm's way, the tracker's
+    camera; a recipe whose camera does not see all places where parts are picked is refused.
     **Success**: of a part as there; of the episode (``info["is_success"]`` at its end): every part of the recipe was
     placed, and lay within the tolerance of its slot when its tray left or the episode ended.
     **Part lost**: at a collision, crushed, fallen from the table, or at the cycle's time limit; it is taken out of
@@ -153,6 +155,6 @@ class ShiftEnv(RecipeEnv):
         super().__init__(cell, render_mode)
 
 
-def make_env(cell: CellConfig) -> PickPlaceEnv:
+def make_env(cell: CellConfig, render_mode: str | None = None) -> PickPlaceEnv:
     """The environment of a cell: of its recipe if it has one, else of a single part."""
-    return RecipeEnv(cell) if cell.simulation.get("recipe") else PickPlaceEnv(cell)
+    return (RecipeEnv if cell.simulation.get("recipe") else PickPlaceEnv)(cell, render_mode)

@@ -19,7 +19,7 @@ from robocell_controller.robot import RobotConfig
 from robocell_envs.belt import Belt
 from robocell_envs.bullet import connect, number, pybullet, quiet
 from robocell_envs.faults import SOUND, Faults, friction_torque
-from robocell_envs.fixtures import TRAY_COLOUR, station_fixtures
+from robocell_envs.fixtures import TRAY_COLOUR, Fixture, camera_fixtures, station_fixtures
 from robocell_envs.gripper import COLLIDES, Gripper
 from robocell_envs.jobs import TRAY_HEIGHT
 from robocell_envs.parts import Part, collision_shape
@@ -385,6 +385,15 @@ class World:
             for each in station_fixtures(station):
                 turn = pybullet.getQuaternionFromEuler([0.0, 0.0, each.yaw])
                 self._add_fixture(each.half, each.centre, turn, each.colour)
+        if self._visual and scenario.recipe.camera:
+            for each in camera_fixtures(scenario.recipe.camera):
+                self._draw(each)
+
+    def _draw(self, fixture: Fixture) -> None:
+        """Adds what is seen but touches nothing."""
+        shape = self.client.createVisualShape(pybullet.GEOM_BOX, halfExtents=fixture.half, rgbaColor=fixture.colour)
+        turn = pybullet.getQuaternionFromEuler([0.0, 0.0, fixture.yaw])
+        self.client.createMultiBody(0, -1, shape, fixture.centre, turn)
 
     def _add_part(self, part: Part, position: Array, yaw: float) -> int:
         shape = collision_shape(self.client, part)
@@ -407,4 +416,3 @@ class World:
     def _paint(self, body: int, colour: list[float]) -> None:
         if self._visual:
             self.client.changeVisualShape(body, -1, rgbaColor=colour)
-

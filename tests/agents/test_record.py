@@ -60,6 +60,16 @@ def test_episodes_follow_one_another_and_gif_has_both_cameras(suite, tmp_path, n
     assert sum(durations) == 40 * (2 * (FRAMES + PAUSE) - 1) + 1500
 
 
+def test_a_recipe_is_recorded_to_its_last_part(tmp_path, monkeypatch, no_drawing):
+    path, moments = tmp_path / "short.yaml", []
+    path.write_text(yaml.safe_dump({"cell": "sort", "conditions": {"short": {"cycle_time_limit_s": 0.08}}}))
+    monkeypatch.setattr(module, "overlay", lambda picture, moment: moments.append(moment) or picture)
+    assert record(_shot(str(path), 5), tmp_path / "sort.gif").tried == 6
+    assert [moment.time for moment in moments] == pytest.approx([0.0] + [0.04, 0.08] * 6)
+    assert moments[0].subtitle.endswith("part 1 of 6") and moments[-1].subtitle.endswith("part 6 of 6")
+    assert [moment.tally.tried for moment in moments[::2]] == list(range(7))
+
+
 @pytest.mark.parametrize(
     ("change", "out", "message"),
     [

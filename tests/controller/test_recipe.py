@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.config import load, locate, read_yaml
 from robocell_controller.errors import InputError
 from robocell_controller.recipe import PatternConfig, RecipeConfig, load_recipe
+from robocell_controller.stations import CameraMountConfig
 
 CELLS = {"kitting": "kitting", "sort": "sort", "shift": "shift"}
 FAR = {"centre_m": [0.48, 0.30], "yaw_rad": 0.0, "rows": 3, "columns": 3, "pitch_m": [0.08, 0.08]}
+CAMERA = {"lens_m": [0.48, -0.18, 0.95], "view_rad": 0.7, "post_m": [0.12, -0.42]}
 ON_KIT = {"centre_m": [0.60, 0.18], "yaw_rad": 0.4, "rows": 1, "columns": 1, "pitch_m": [0.06, 0.06]}
 
 
@@ -44,13 +47,44 @@ def _line(**changes):
         ({"belt_stops": True}, r"belt_stops: true to go with parts that come on a belt"),
         ({"trays": {"kit": FAR}}, r"kit: place 2 at \(0\.400, 0\.380\) m; expected in reach"),
         ({"bins": {"scrap": {**ON_KIT, "wall_height_m": 0.03}}}, r"kit: overlaps scrap"),
+        ({"camera": {**CAMERA, "post_m": [0.60, 0.28]}}, r"kit: overlaps the camera's post"),
+        ({"camera": {**CAMERA, "post_m": [0.60, -0.40]}}, r"camera\.post_m: .*expected 0\.14 m beside the workspace"),
+        (
+            {"camera": {**CAMERA, "lens_m": [0.48, -0.18, 0.8]}},
+            r"camera\.lens_m: 0\.8 m high; expected at least 0\.90 m",
+        ),
+        (
+            {"camera": {**CAMERA, "view_rad": 0.4}},
+            r"camera: does not see parts at \(0\.60, -0\.0.\) m; expected a view",
+        ),
+        ({"camera": {**CAMERA, "view_rad": 3.2}}, r"camera\.view_rad: 3\.2"),
     ],
 )
 def test_a_bad_recipe_meets_one_clear_error(changes, message, tmp_path):
-    path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump({**read_yaml(locate("recipes", "kitting")), **changes}))
     with pytest.raises(InputError, match=message):
-        _load(path, "kitting")
+        _load(_changed("kitting", changes, tmp_path), "kitting")
+
+
+def test_a_camera_must_see_the_belt_as_far_as_the_arm_picks_from_it(tmp_path):
+    for y, seen in ((-0.18, True), (-0.02, False)):
+        path = _changed("shift", {"camera": {**CAMERA, "lens_m": [0.48, y, 0.95], "view_rad": 0.6}}, tmp_path)
+        if seen:
+            assert _load(path, "shift").camera
+        else:
+            with pytest.raises(InputError, match=r"camera: does not see parts at \(0\..., -0\.3.\) m"):
+                _load(path, "shift")
+
+
+def _changed(name: str, changes: dict[str, Any], folder: Path) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**read_yaml(locate("recipes", name)), **changes}))
+    return path
+
+
+def test_a_camera_sees_a_cone_below_it():
+    camera = CameraMountConfig(lens_m=[0.5, 0.0, 1.0], view_rad=np.pi / 2, post_m=[0.0, 0.0])
+    assert camera.sees([0.5, 0.29, 0.7]) and not camera.sees([0.5, 0.31, 0.7])
+    assert not camera.sees([0.5, 0.0, 1.1])
 
 
 def test_places_turn_with_their_station():

@@ -33,6 +33,17 @@ def _speeds(env, periods):
     return [(env.step(STILL), env.plant.truth.part_speed)[1] for _ in range(periods)]
 
 
+def test_the_hand_stays_off_the_belt_while_it_takes_on_the_parts_speed(env):
+    law = PickPlaceProgram(load_program_config("guided"), CELL.motion, CELL.rates, CELL.load_robot().gripper)
+    world, over = env.plant.world, False
+    env.reset(seed=2_000_113)  # a part at the edge of reach, met from far off to the side
+    while not over and not env.view.holding:
+        _, _, terminated, truncated, _ = env.step(law.act(env.view).astype(np.float32))
+        over = terminated or truncated
+        assert not world.client.getContactPoints(world.arm, world.belt.body)
+    assert env.view.holding
+
+
 def test_friction_takes_a_part_to_the_speed_of_the_belt(env):
     _begin(env, speed=0.15, friction=0.3)
     start = env.plant.truth.part_position.copy()
