@@ -192,7 +192,7 @@ class SimulatedPlant:
     def _sense(self) -> None:
         """Truth, sensors and the cycle's record, once per policy period."""
         self.truth = truth = self.world.truth()
-        self.world.impact = 0.0
+        self.world.forget_forces()
         if self.flow:
             self.flow.move(truth.belt_travel)
         self._sample(truth, (self._joints, self._gripper, self._tracker, self._belt))

@@ -157,6 +157,7 @@ class TaskConfig(Config):
     clearance_m: Positive
     rest_speed_m_s: Positive
     impact_limit_n: Positive
+    press_limit_n: Positive
     reward: RewardConfig
 
 

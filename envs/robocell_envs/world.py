@@ -45,7 +45,7 @@ _ARM_GAINS = ([1.0] * JOINTS,) * 2  # shares of position and velocity error that
 _ERROR_REDUCTION = 0.4  # share of an overlap, or of an anchor's stretch, that is corrected in one physics step
 _KEPT = 2  # bodies that stay in a world that is not built from nothing: arm and table
 _BUILDS = 100  # worlds between two that are built from nothing
-_ANY_LINK = -2  # in a question for contacts
+_ANY_BODY, _ANY_LINK = -1, -2  # in a question for contacts
 _POSITION_CONTROL: int = pybullet.POSITION_CONTROL
 _drive_joints, _step_physics = pybullet.setJointMotorControlArray, pybullet.stepSimulation
 _reset_joint = pybullet.resetJointState
@@ -69,7 +69,8 @@ class Truth:
         part_tilt: rad, angle between the part's axis and the vertical.
         part_speed: m/s.
         part_force: N, the greatest force of one finger on the part.
-        impact: N, the greatest vertical force of the open hand on the part since ``impact`` was set to 0.
+        impact: N, the greatest vertical force of the open hand on the part since ``forget_forces``.
+        press: N, the greatest force of the hand on all that is not the part since then.
         belt_travel: m, that the belt's drum has gone since the world was built.
     """
 
@@ -82,6 +83,7 @@ class Truth:
     part_speed: float
     part_force: float
     impact: float
+    press: float
     belt_travel: float
 
     @property
@@ -153,7 +155,7 @@ class World:
             self.rest(self.part)
         self.near, self._resting = False, self.belt is None
         self._lies: tuple[Array, float, float, float] | None = None
-        self.impact = 0.0
+        self.forget_forces()
         self._faults, self._stiff = SOUND, False
         self._torque = self._robot.limits.torque.tolist()
         self._iterate(self._iterations.open)
@@ -177,7 +179,7 @@ class World:
         self.prepare(gripper)
         self._stepped = True
         belt, arm, torque, client = self.belt, self.arm, self._torque, self._client
-        closing, watched = gripper < 0.0, gripper >= 0.0 and self.near
+        closing = gripper < 0.0
         self.gripper.drive(gripper, self.near)
         for tick, (positions, speed) in enumerate(self.joint_targets(q, dq)):
             if closing and tick:  # an open hand is told once where to go; one that closes looks how far it has come
@@ -187,8 +189,10 @@ class World:
                 if belt:
                     belt.drive(self._time_step)
                 _step_physics(client)
-            if watched:
-                self._watch_impact()
+            if self.near and not closing:
+                self._watch_hand(closing)
+        if self.near and closing:  # its grip has many contacts, which take long to look through
+            self._watch_hand(closing)
 
     def expect_hand(self, near: bool) -> None:
         """Says whether the hand may touch the part before it is said again: as long as not, the part may sleep.
@@ -245,6 +249,7 @@ class World:
             speed,
             self._part_force() if self.near else 0.0,
             self.impact,
+            self.press,
             self.belt.travel if self.belt else 0.0,
         )
 
@@ -269,7 +274,7 @@ class World:
         """From now on this part is the one that is picked and measured; it stays awake."""
         self._stay_awake(body)
         self.part = body
-        self.impact = 0.0
+        self.forget_forces()
 
     def settle(self, body: int) -> None:
         """A part is done with: it stays where it is, and the belt has nothing to do with it any more."""
@@ -309,9 +314,19 @@ class World:
         found: tuple[Any, ...] = _contacts(self.arm, self.part, _ANY_LINK, _ANY_LINK, self._client)
         return found
 
-    def _watch_impact(self) -> None:
-        for contact in self._hand_contacts():
-            self.impact = max(self.impact, abs(contact[7][2]) * contact[9])
+    def forget_forces(self) -> None:
+        """From now on ``impact`` and ``press`` are those of forces to come."""
+        self.impact = self.press = 0.0
+
+    def _watch_hand(self, closing: bool) -> None:
+        """An open hand should not strike the part, and no hand what is not the part: table, tray, belt, others."""
+        press, part = 0.0, self.part
+        for contact in _contacts(self.arm, _ANY_BODY, _ANY_LINK, _ANY_LINK, self._client):
+            if contact[2] != part:
+                press += contact[9]
+            elif not closing:
+                self.impact = max(self.impact, abs(contact[7][2]) * contact[9])
+        self.press = max(self.press, press)
 
     def _part_force(self) -> float:
         forces: dict[int, float] = {}

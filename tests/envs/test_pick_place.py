@@ -28,6 +28,7 @@ PLACED = Measures(
     clear=0.05,
     off_table=False,
     impact=0.0,
+    press=0.0,
     crushed=False,
     missed=False,
 )
@@ -45,6 +46,7 @@ def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0, impact: 
         part_speed=0.0,
         part_force=effort,
         impact=impact,
+        press=0.0,
         belt_travel=0.0,
     )
 
@@ -93,6 +95,7 @@ def test_a_cycle_ends_placed_fallen_or_in_a_collision():
     assert task.outcome(TASK, IN_HAND) is None
     assert task.outcome(TASK, replace(PLACED, off_table=True)) == "off_table"
     assert task.outcome(TASK, replace(PLACED, impact=1.01 * TASK.impact_limit_n)) == "collision"
+    assert task.outcome(TASK, replace(PLACED, press=1.01 * TASK.press_limit_n)) == "collision"
     assert task.outcome(TASK, replace(IN_HAND, crushed=True)) == "crushed"
 
 

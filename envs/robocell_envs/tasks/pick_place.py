@@ -36,6 +36,7 @@ class Measures:
         clear: height of the TCP over the part's top, m.
         off_table: the part has fallen from the table.
         impact: N, with which the open hand has struck the part from above.
+        press: N, with which the hand has struck or pressed on what is not the part.
         crushed: a finger presses harder on the part than it bears.
         missed: the part has left the end of the belt.
         binned: the part lies in the bin that it belongs into.
@@ -51,6 +52,7 @@ class Measures:
     clear: float
     off_table: bool
     impact: float
+    press: float
     crushed: bool
     missed: bool
     binned: bool = False
@@ -86,7 +88,7 @@ def measure(scenario: Scenario, truth: Truth, tcp_position: Array) -> Measures:
     missed, binned = _missed(scenario, truth, position), _binned(scenario, truth)
     return Measures(  # in the fields' order: a call that names them takes three times as long
         math.dist(position, tcp), error, yaw_error, truth.part_tilt, truth.part_speed,
-        held, raised, clear, off_table, truth.impact, crushed, missed, binned,
+        held, raised, clear, off_table, truth.impact, truth.press, crushed, missed, binned,
     )  # fmt: skip
 
 
@@ -134,7 +136,7 @@ def dropped(before: Measures, now: Measures) -> bool:
 
 def outcome(config: TaskConfig, now: Measures) -> str | None:
     """How the cycle has just ended, or None while it is open."""
-    if now.impact > config.impact_limit_n:
+    if now.impact > config.impact_limit_n or now.press > config.press_limit_n:
         return COLLISION
     if now.crushed:
         return CRUSHED
