@@ -120,9 +120,11 @@ class Motion:
         """
         elapsed, known, weights, tick = self._elapsed, self._known, self._weights, self._tick
         n = len(elapsed)
-        change = wanted * self._share_within_limits(setpoint.q, wanted) - setpoint.dq
+        aims = wanted.tolist()
+        share = self._share_within_limits(setpoint.q.tolist(), aims)
+        change = [share * aim - speed for aim, speed in zip(aims, setpoint.dq.tolist(), strict=True)]
         known[0], known[1], known[2] = setpoint.q, setpoint.dq, change
-        ramp = max(tick, *[abs(each) / most for each, most in zip(change.tolist(), self._ramps, strict=True)])
+        ramp = max(tick, *[abs(each) / most for each, most in zip(change, self._ramps, strict=True)])
         shares = [passed / ramp if passed < ramp else 1.0 for passed in elapsed]
         weights[:, 2] = [tick * total for total in accumulate(shares)] + shares
         setpoints = weights.dot(known)
@@ -158,15 +160,13 @@ class Motion:
     def _towards_rest(self, q: Array) -> Array:
         return self._posture * (self._rest - q)
 
-    def _share_within_limits(self, q: Array, dq: Array) -> float:
+    def _share_within_limits(self, q: list[float], dq: list[float]) -> float:
         """Share of ``dq`` at which each joint keeps to its speed and can stop before its limit.
 
         Written out joint by joint: for seven numbers that is faster than array operations.
         """
         share, period = 1.0, self._period
-        for position, speed, (lower, upper, fastest, braking) in zip(
-            q.tolist(), dq.tolist(), self._joints, strict=True
-        ):
+        for position, speed, (lower, upper, fastest, braking) in zip(q, dq, self._joints, strict=True):
             room = (upper - position if speed > 0.0 else position - lower) - _JOINT_MARGIN
             speed = abs(speed)
             room -= speed * period

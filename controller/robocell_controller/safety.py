@@ -82,8 +82,7 @@ class SafetyKernel:
             if not (np.isfinite(segment.q).all() and np.isfinite(segment.dq).all()):
                 return "not finite"
             return _KINDS[int(np.flatnonzero(~within.all(axis=1))[0]) // self._ticks]
-        can_stop = self._stops.can_stop(values[0].tolist(), values[1].tolist(), values[2].tolist())
-        return "" if can_stop else "joint position"
+        return "" if self._stops.can_stop(*values[:3].tolist()) else "joint position"
 
 
 _KINDS = ("joint velocity", "joint acceleration", "joint jerk", "joint velocity", "joint position")

@@ -8,6 +8,7 @@ bodies back or restoring a state with contacts is not (bullet3 #2442).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ _joint_states, _contacts = pybullet.getJointStates, pybullet.getContactPoints
 _base_pose, _base_velocity = pybullet.getBasePositionAndOrientation, pybullet.getBaseVelocity
 
 
-Targets = list[tuple[list[list[float]], list[float]]]  # of each tick: positions at its physics steps, and speeds
+Targets = list[tuple[Sequence[list[float]], list[float]]]  # of each tick: positions at its physics steps, and speeds
 
 
 @record(frozen=True, slots=True)
@@ -123,8 +124,8 @@ class World:
         self._rates = rates
         self._time_step = 1.0 / rates.physics_hz
         self._substeps = rates.physics_hz // rates.controller_hz
-        # s from the start of each physics step to the end of its tick, [1, substeps, 1]
-        self._remaining = np.arange(self._substeps, 0, -1)[None, :, None] / rates.physics_hz
+        # s from the start of each physics step to the end of its tick
+        self._remaining = [steps / rates.physics_hz for steps in range(self._substeps, 0, -1)]
         self._table_friction = table_friction
         self._iterations = solver_iterations
 
@@ -213,8 +214,8 @@ class World:
 
     def joint_targets(self, q: Array, dq: Array) -> Targets:
         """For each row of the setpoints, see :meth:`follow`: targets of its physics steps (rad), and their speed."""
-        targets = (q[:, None] - self._remaining * dq[:, None]).tolist()
-        return list(zip(targets, dq.tolist(), strict=True))
+        steps = [(q - remaining * dq).tolist() for remaining in self._remaining]
+        return list(zip(zip(*steps, strict=True), dq.tolist(), strict=True))
 
     def step(self, position: list[float], speed: list[float]) -> None:
         """Lets one physics step pass, the arm's drives with these targets, rad and rad/s, and nothing else."""
