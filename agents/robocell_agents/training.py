@@ -37,7 +37,6 @@ class Training:
         self.cells = cells
         self.seed = seed
         self.run = run
-        self.selection = Selection(config, run, lambda: self.wall_s)
         self.stopped_by = 0
         self._round = self._rollouts = self._validated_at = 0
         self._stage: Stage | None = None
@@ -45,7 +44,7 @@ class Training:
         self._started = time.monotonic()
         self._workers = workers
         self._pool = worker_pool(workers)
-        self.selection.play_with(self._pool, workers, cells)
+        self.selection = Selection(config, cells, run, self._pool, workers, lambda: self.wall_s)
 
     @property
     def wall_s(self) -> float:
