@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cache
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ import numpy as np
 from rich.progress import Progress
 
 from robocell_agents import provenance
-from robocell_agents.actors import PREFIX, load_actor
+from robocell_agents.actors import PREFIX
 from robocell_agents.adaptation_report import ADAPTATION, adaptation_files
 from robocell_agents.changes import load_change
 from robocell_agents.demonstrations import Floats, Layers
-from robocell_agents.evaluate import worker_env
+from robocell_agents.evaluate import worker_actor, worker_env
 from robocell_agents.files import folded_json, write_text
 from robocell_agents.probe import act_and_tell, policy_layers, readable, so_far
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
@@ -215,14 +214,9 @@ def _truth(env: PickPlaceEnv) -> dict[str, float]:
     }
 
 
-@cache
-def _actor_for(reference: str, cell_json: str) -> Any:
-    return load_actor(reference, CellConfig.model_validate_json(cell_json))
-
-
 def _behave(seeds: list[int], reference: str, cell_json: str) -> list[Document]:
     """A worker's job: what an actor does with the part in its hand."""
-    env, actor, rows = worker_env(cell_json), _actor_for(reference, cell_json), []
+    env, actor, rows = worker_env(cell_json), worker_actor(reference, cell_json), []
     force_max = env.cell.load_robot().gripper.force_max_n
     period = env.cell.rates.tick * env.cell.rates.ticks
     for seed in seeds:

@@ -150,7 +150,7 @@ def _show(name: str, jobs: list[Future[list[Row]]], total: int) -> None:
 
 def play_chunk(policy: str, cell_json: str, condition: str, changed_json: str, seeds: list[int]) -> list[Row]:
     """A worker's job: the rows of some seeds in a changed cell, by an actor that was set up for the unchanged one."""
-    env, actor = worker_env(changed_json), _actor(policy, cell_json)
+    env, actor = worker_env(changed_json), worker_actor(policy, cell_json)
     return [{"condition": condition, **row} for seed in seeds for row in play_parts(env, actor, seed)]
 
 
@@ -164,7 +164,8 @@ def worker_env(cell_json: str) -> PickPlaceEnv:
 
 
 @cache
-def _actor(policy: str, cell_json: str) -> Actor:
+def worker_actor(policy: str, cell_json: str) -> Actor:
+    """This process's actor that was set up for a cell given as JSON, kept."""
     actor = load_actor(policy, CellConfig.model_validate_json(cell_json))
     if "torch" in sys.modules:  # a process on each core: more threads would wait for each other
         sys.modules["torch"].set_num_threads(1)

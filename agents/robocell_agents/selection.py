@@ -33,19 +33,26 @@ console = Console(stderr=True)
 class Selection:
     """The policies of a run that are in question, and where they are noted: ``progress.jsonl``."""
 
-    def __init__(self, config: TrainingConfig, run: Path, clock: Callable[[], float]) -> None:
-        """Begins without any; ``clock`` tells the wall time of the training, s."""
+    def __init__(
+        self,
+        config: TrainingConfig,
+        cells: list[CellConfig],
+        run: Path,
+        pool: Executor,
+        workers: int,
+        clock: Callable[[], float],
+    ) -> None:
+        """Begins without any; episodes are played by the ``workers`` of ``pool``, ``clock`` tells the wall time, s."""
         self.chosen: Score | None = None
         self.certified: dict[str, Any] | None = None  # when and how, once the target is
         self._config = config
+        self._cells = cells
         self._run = run
+        self._pool = pool
+        self._workers = workers
         self._clock = clock
         self._finalists = Finalists(run, config.evaluation.finalists)
         self._attempts = 0
-
-    def play_with(self, pool: Executor, workers: int, cells: list[CellConfig]) -> None:
-        """Gives it what episodes are played with."""
-        self._pool, self._workers, self._cells = pool, workers, cells
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as JSON."""

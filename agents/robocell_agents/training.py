@@ -22,6 +22,7 @@ from robocell_agents.training_config import TrainingConfig
 from robocell_agents.workers import worker_pool
 from robocell_controller.cell import CellConfig
 
+_BARS = 12
 _SEEDS_PER_RUN = 10_000  # demonstration seeds of one training seed; a run uses far fewer
 
 
@@ -37,7 +38,6 @@ class Training:
         self.cells = cells
         self.seed = seed
         self.run = run
-        self.selection = Selection(config, run, lambda: self.wall_s)
         self.stopped_by = 0
         self._round = self._rollouts = self._validated_at = 0
         self._stage: Stage | None = None
@@ -45,7 +45,7 @@ class Training:
         self._started = time.monotonic()
         self._workers = workers
         self._pool = worker_pool(workers)
-        self.selection.play_with(self._pool, workers, cells)
+        self.selection = Selection(config, cells, run, self._pool, workers, lambda: self.wall_s)
 
     @property
     def wall_s(self) -> float:
@@ -134,13 +134,13 @@ class Training:
 
     def _clone(self, model: BaseAlgorithm, data: Transitions, steps: int, name: str, progress: Progress) -> None:
         assert self.config.cloning is not None
-        bar = progress.add_task(f"{name}: fitting {len(data)} steps", total=steps)
+        bar = _bar(progress, f"{name}: fitting {len(data)} steps", steps)
         clone(model, data, self.config.cloning, steps, self.seed, lambda: progress.advance(bar))
 
     def _collect(self, progress: Progress, name: str, actor: Actor, seeds: list[int]) -> Transitions:
         assert self.config.demonstrations is not None
         program = self.config.demonstrations.program
-        bar = progress.add_task(f"{name}: {len(seeds)} episodes", total=len(seeds))
+        bar = _bar(progress, f"{name}: {len(seeds)} episodes", len(seeds))
         parts = []
         for start in range(0, len(seeds), 10 * self._workers):
             share = seeds[start : start + 10 * self._workers]
@@ -191,3 +191,11 @@ class Training:
     @property
     def _first_seed(self) -> int:
         return (self.seed * _SEEDS_PER_RUN) % RANGE
+
+
+def _bar(progress: Progress, name: str, total: int) -> TaskID:
+    """A new bar; hundreds of rounds leave only the last ones on the screen."""
+    bar = progress.add_task(name, total=total)
+    for old in progress.task_ids[:-_BARS]:
+        progress.remove_task(old)
+    return bar

@@ -135,7 +135,8 @@ class _Trainings:
                 self._going.remove(process)
         finally:
             self._free.put(mine)
-        progress.advance(bar)
+        if not self.stopped_by:
+            progress.advance(bar)
         return "" if code == 0 else _last_line(_log(run), code)
 
 

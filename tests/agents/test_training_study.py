@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 
@@ -26,12 +25,9 @@ from robocell_controller.cli import execute
 from robocell_controller.errors import InputError
 
 ROOT = Path(__file__).parents[2]
-NO_ROUNDS = {"dagger_rounds": 0, "dagger_episodes": 0, "dagger_steps": 0}
+CLONING = {"steps": 300, "dagger_rounds": 0, "dagger_episodes": 0, "dagger_steps": 0}
 CONTENT: dict[str, Any] = {
-    "recipes": {
-        "cloned": {"extends": "pick_place", "demonstrations": {"episodes": 40}, "cloning": {"steps": 300, **NO_ROUNDS}},
-        "broken": {"extends": "pick_place", "demonstrations": {"episodes": 2}, "cloning": {"steps": 1, **NO_ROUNDS}},
-    },
+    "recipes": {"cloned": {"extends": "pick_place", "demonstrations": {"episodes": 20}, "cloning": CLONING}},
     "common": {"hidden": [32], "total_steps": 0, "evaluation": {"episodes": 2, "final_episodes": 2}},
     "cells": {"pick_place": ["nominal"]},
     "seeds": [0, 1],
@@ -53,7 +49,7 @@ def _file(folder: Path, **keys: Any) -> Path:
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A finished study; one of its runs could not be trained."""
     folder = tmp_path_factory.mktemp("trainings")
-    used = folder / "runs" / "pick_place" / "broken-1"
+    used = folder / "runs" / "pick_place" / "cloned-1"
     used.mkdir(parents=True)
     (used / "run.json").write_text('{"status": "running"}', encoding="utf-8")  # without a config: not to be resumed
     document, _ = training_study(_file(folder), 1)
@@ -69,34 +65,35 @@ def copy(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
 
 def test_every_recipe_is_trained_with_every_seed_and_tested(done: tuple[Path, dict[str, Any]]) -> None:
     folder, document = done
-    recipes = document["cells"]["pick_place"]["recipes"]
-    assert list(recipes) == ["cloned", "broken"]  # the best one first
-    runs = recipes["cloned"]["runs"]
+    recipe = document["cells"]["pick_place"]["recipes"]["cloned"]
+    runs = recipe["runs"]
     assert list(runs) == ["0", "1"] and runs["0"]["curve"][0]["stage"] == "cloning"
-    alone = evaluate(str(folder / "runs/pick_place/cloned-1"), "nominal", 4, "test")
-    assert runs["1"]["conditions"]["nominal"]["success"] == alone["success"]
-    assert recipes["cloned"]["success"]["iqm"] == np.mean([runs[seed]["success"] for seed in ("0", "1")])
+    alone = evaluate(str(folder / "runs/pick_place/cloned-0"), "nominal", 4, "test")
+    assert runs["0"]["conditions"]["nominal"]["success"] == alone["success"]
+    assert recipe["success"]["iqm"] == runs["0"]["success"] == alone["success"]["rate"]
     assert run_folder.training_config(folder / "runs/pick_place/cloned-0").hidden == [32]
     assert document["cells"]["pick_place"]["reference"]["nominal"]["success"]["rate"] == 1.0
 
 
 def test_a_run_that_failed_is_told_of_and_holds_up_no_other(done: tuple[Path, dict[str, Any]]) -> None:
-    broken = done[1]["cells"]["pick_place"]["recipes"]["broken"]
-    assert "config.yaml" in broken["runs"]["1"]["error"] and broken["runs"]["0"]["error"] is None
-    assert broken["reached"] == 0 and broken["seeds"] == 2
+    recipe = done[1]["cells"]["pick_place"]["recipes"]["cloned"]
+    assert "config.yaml" in recipe["runs"]["1"]["error"] and recipe["runs"]["0"]["error"] is None
+    assert recipe["reached"] <= 1 and recipe["seeds"] == 2
     page = (done[0] / "results/small/trainings.md").read_text(encoding="utf-8")
-    assert "0 of 2" in page and "| broken, seed 1 | - | - |" in page and "curves.svg" in page
+    assert "of 2 |" in page and "| cloned, seed 1 | - | - |" in page and "curves.svg" in page
 
 
 def test_what_is_finished_is_not_trained_or_tested_again(copy: Path) -> None:
-    shutil.rmtree(copy / "runs/pick_place/broken-1")
+    shutil.rmtree(copy / "runs/pick_place/cloned-1")
     kept = copy / "runs/pick_place/cloned-0"
     before = [(kept / name).stat().st_mtime_ns for name in ("policy.zip", "test.json")]
     document, _ = training_study(_file(copy), 1)
+    runs = document["cells"]["pick_place"]["recipes"]["cloned"]["runs"]
     assert before == [(kept / name).stat().st_mtime_ns for name in ("policy.zip", "test.json")]
-    assert document["cells"]["pick_place"]["recipes"]["broken"]["runs"]["1"]["error"] is None
+    assert runs["1"]["error"] is None and runs["1"]["success"] is not None
 
 
+@pytest.mark.slow
 def test_a_stopped_study_ends_its_runs_cleanly_and_goes_on(tmp_path: Path) -> None:
     endless = {"recipes": {"ppo": {"extends": "pick_place", "demonstrations": None, "cloning": None}}, "seeds": [0]}
     short = {"n_envs": 2, "settings": {"n_steps": 32, "batch_size": 32, "n_epochs": 1}, **CONTENT["common"]}
@@ -176,7 +173,5 @@ def test_page_and_plot_are_kept_up_to_date(copy: Path, capsys: pytest.CaptureFix
 
 
 def test_the_command_shows_the_recipes(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.rmtree(copy / "runs/pick_place/broken-1")
-    only = {"recipes": {"cloned": CONTENT["recipes"]["cloned"]}}
-    assert execute(["study", str(_file(copy, **only)), "--workers", "1"]) == 0
+    assert execute(["study", str(_file(copy, seeds=[0])), "--workers", "1"]) == 0
     assert "study small: pick_place" in capsys.readouterr().out
