@@ -69,7 +69,7 @@ def test_a_lost_part_brings_the_program() -> None:
     assert play([LOST, LOST], now)[1] == []  # the program's own
 
 
-def test_no_policy_loses_more_than_four_parts_in_a_hundred() -> None:
+def test_no_policy_loses_more_than_five_parts_in_a_hundred() -> None:
     """All ways to lose a part or to place it without trouble, cycle by cycle; the program loses none."""
     most = {Supervision(): 0}  # parts lost at most on the way there
     for _ in range(100):
@@ -80,7 +80,7 @@ def test_no_policy_loses_more_than_four_parts_in_a_hundred() -> None:
                 then = replace(then, troubled=())
                 after[then] = max(after.get(then, 0), lost + last.lost)
         most = after
-    assert max(most.values()) == 4
+    assert max(most.values()) == 5
 
 
 def test_silence_on_end_brings_the_program_sooner() -> None:
@@ -155,7 +155,7 @@ def test_each_relapse_doubles_the_dwell_up_to_the_longest() -> None:
         now, _ = play(cycles(now.dwell), now)
         assert now.level is Level.POLICY
     assert dwells == [8, 16, 32, 64, 80, 80, 80]
-    now, _ = play(cycles(CONFIG.forgiven_cycles - 1), now)
+    now, _ = play(cycles(CONFIG.forgiven_cycles - 1, BAD), now)  # single troubles do not count
     assert now.dwell == 80
     assert play(cycles(1), now)[0].dwell == 0
 
