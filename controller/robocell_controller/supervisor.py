@@ -38,6 +38,7 @@ class SupervisorConfig(Config):
     silent_periods: WHOLE
     progress_periods: WHOLE
     filtered_cycles: WHOLE
+    first_dwell_cycles: WHOLE
     dwell_cycles: WHOLE
     longest_dwell_cycles: WHOLE
     forgiven_cycles: WHOLE
@@ -144,13 +145,14 @@ def _demotion(seen: Supervision, period: Period, config: SupervisorConfig) -> tu
 def _lowered(
     seen: Supervision, level: Level, reason: str, period: Period, config: SupervisorConfig
 ) -> tuple[Supervision, Change]:
-    """One level or more down; each fall to the program doubles the dwell.
+    """One level or more down; each fall to the program but the first doubles the dwell.
 
     What troubled the policy still counts against its filtered self, but not against the program.
     """
     dwell = seen.dwell
     if level is Level.PROGRAM:
-        dwell = min(max(2 * seen.dwell, config.dwell_cycles), config.longest_dwell_cycles)
+        again = min(max(2 * seen.dwell, config.dwell_cycles), config.longest_dwell_cycles)
+        dwell = again if seen.dwell else config.first_dwell_cycles
     lowered = replace(
         seen,
         level=level,
