@@ -69,7 +69,7 @@ def test_a_lost_part_brings_the_program() -> None:
         assert play([LOST], now)[0].dwell == now.dwell  # the program's own loss is not the policy's
 
 
-def test_no_policy_loses_more_than_six_parts_in_a_hundred() -> None:
+def test_no_policy_loses_more_than_five_parts_in_a_hundred() -> None:
     """All ways to lose a part or to place it without trouble, cycle by cycle; the program loses none."""
     most = {Supervision(): 0}  # parts lost at most on the way there
     for _ in range(100):
@@ -80,15 +80,15 @@ def test_no_policy_loses_more_than_six_parts_in_a_hundred() -> None:
                 then = replace(then, troubled=())
                 after[then] = max(after.get(then, 0), lost + last.lost)
         most = after
-    assert max(most.values()) == 6
+    assert max(most.values()) == 5
 
 
-def test_a_policy_that_loses_each_part_it_can_loses_four_in_a_hundred() -> None:
+def test_a_policy_that_loses_each_part_it_can_loses_three_in_a_hundred() -> None:
     now, lost = Supervision(), 0
     for _ in range(100):
         last = NEXT if now.level is Level.PROGRAM else LOST
         now, lost = supervise(now, last, CONFIG)[0], lost + last.lost
-    assert lost == 4
+    assert lost == 3
 
 
 def test_silence_on_end_brings_the_program_sooner() -> None:
@@ -163,7 +163,7 @@ def test_each_relapse_doubles_the_dwell_up_to_the_longest() -> None:
         dwells.append(now.dwell)
         now, _ = play(cycles(now.dwell), now)
         assert now.level is Level.POLICY
-    assert dwells == [1, 16, 32, 64, 80, 80, 80]
+    assert dwells == [1, 32, 64, 80, 80, 80, 80]
     now, _ = play(cycles(CONFIG.forgiven_cycles - 1, BAD), now)  # single troubles do not count
     assert now.dwell == 80
     assert play(cycles(1), now)[0].dwell == 0
