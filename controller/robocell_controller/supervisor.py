@@ -38,6 +38,7 @@ class SupervisorConfig(Config):
     silent_periods: WHOLE
     progress_periods: WHOLE
     filtered_cycles: WHOLE
+    first_dwell_cycles: WHOLE
     dwell_cycles: WHOLE
     longest_dwell_cycles: WHOLE
     forgiven_cycles: WHOLE
@@ -83,6 +84,7 @@ class Supervision:
         clean: whole cycles without trouble at this level.
         cycle_clean: whether the present cycle has had none so far.
         dwell: clean cycles that the program has to do before the policy gets another chance.
+        kept: cycles on end without the program.
     """
 
     level: Level = Level.POLICY
@@ -92,6 +94,7 @@ class Supervision:
     clean: int = 0
     cycle_clean: bool = True
     dwell: int = 0
+    kept: int = 0
 
 
 def supervise(now: Supervision, period: Period, config: SupervisorConfig) -> tuple[Supervision, Change | None]:
@@ -142,13 +145,14 @@ def _demotion(seen: Supervision, period: Period, config: SupervisorConfig) -> tu
 def _lowered(
     seen: Supervision, level: Level, reason: str, period: Period, config: SupervisorConfig
 ) -> tuple[Supervision, Change]:
-    """One level or more down; each fall to the program doubles the dwell.
+    """One level or more down; each fall to the program but the first doubles the dwell.
 
     What troubled the policy still counts against its filtered self, but not against the program.
     """
     dwell = seen.dwell
     if level is Level.PROGRAM:
-        dwell = min(max(2 * seen.dwell, config.dwell_cycles), config.longest_dwell_cycles)
+        again = min(max(2 * seen.dwell, config.dwell_cycles), config.longest_dwell_cycles)
+        dwell = again if seen.dwell else config.first_dwell_cycles
     lowered = replace(
         seen,
         level=level,
@@ -158,6 +162,7 @@ def _lowered(
         clean=0,
         cycle_clean=False,
         dwell=dwell,
+        kept=seen.kept if level is Level.FILTERED else 0,
     )
     return lowered, Change(seen.level, level, reason)
 
@@ -165,10 +170,11 @@ def _lowered(
 def _at_cycle_begin(seen: Supervision, config: SupervisorConfig) -> tuple[Supervision, Change | None]:
     """Counts the cycle that has ended; the policy gets back after its dwell, and earns trust by clean cycles."""
     clean = seen.clean + 1 if seen.cycle_clean else 0
-    fresh = replace(seen, in_cycle=0, clean=clean, cycle_clean=True)
+    kept = 0 if seen.level is Level.PROGRAM else seen.kept + 1
+    dwell = 0 if kept >= config.forgiven_cycles else seen.dwell
+    fresh = replace(seen, in_cycle=0, clean=clean, cycle_clean=True, dwell=dwell, kept=kept)
     if seen.level is Level.POLICY:
-        forgiven = clean >= config.forgiven_cycles
-        return replace(fresh, dwell=0 if forgiven else seen.dwell), None
+        return fresh, None
     if clean < (seen.dwell if seen.level is Level.PROGRAM else config.filtered_cycles):
         return fresh, None
     back = replace(fresh, level=Level.POLICY, troubled=(), clean=0)

@@ -113,9 +113,13 @@ def test_without_actions_the_program_places_the_parts(cell: CellConfig, drive: C
     acting = Stub(lambda path, view: np.full(5, np.nan))
     ran = drive(cell, acting, 3)
     assert (ran.summary.placed, ran.summary.stopped) == (3, None)
-    assert ran.summary.interventions == {"action not finite": 3}
-    assert [change[:2] for change in ran.changes] == [("policy", "program")]
-    assert acting.told == [REPLACED, ABSENT, ABSENT]
+    assert ran.summary.interventions == {"action not finite": 6}
+    assert [change[:2] for change in ran.changes] == [
+        ("policy", "program"),
+        ("program", "policy"),
+        ("policy", "program"),
+    ]
+    assert acting.told == [REPLACED, ABSENT, REPLACED]
     assert replay(ran.path).exact
     assert replay(ran.path, Supervised(cell, Stub(acting.decide))).exact
 

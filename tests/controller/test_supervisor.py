@@ -65,11 +65,11 @@ def test_a_lost_part_brings_the_program() -> None:
     for before, level in (([GOOD], Level.POLICY), ([*DOUBT, GOOD], Level.FILTERED)):
         now, changes = play([*before, LOST])
         assert changes[-1] == Change(level, Level.PROGRAM, "part lost")
-        assert (now.in_cycle, now.dwell) == (0, CONFIG.dwell_cycles)
-    assert play([LOST, LOST], now)[1] == []  # the program's own
+        assert (now.in_cycle, now.dwell) == (0, CONFIG.first_dwell_cycles)
+        assert play([LOST], now)[0].dwell == now.dwell  # the program's own loss is not the policy's
 
 
-def test_no_policy_loses_more_than_four_parts_in_a_hundred() -> None:
+def test_no_policy_loses_more_than_five_parts_in_a_hundred() -> None:
     """All ways to lose a part or to place it without trouble, cycle by cycle; the program loses none."""
     most = {Supervision(): 0}  # parts lost at most on the way there
     for _ in range(100):
@@ -80,7 +80,15 @@ def test_no_policy_loses_more_than_four_parts_in_a_hundred() -> None:
                 then = replace(then, troubled=())
                 after[then] = max(after.get(then, 0), lost + last.lost)
         most = after
-    assert max(most.values()) == 4
+    assert max(most.values()) == 5
+
+
+def test_a_policy_that_loses_each_part_it_can_loses_three_in_a_hundred() -> None:
+    now, lost = Supervision(), 0
+    for _ in range(100):
+        last = NEXT if now.level is Level.PROGRAM else LOST
+        now, lost = supervise(now, last, CONFIG)[0], lost + last.lost
+    assert lost == 3
 
 
 def test_silence_on_end_brings_the_program_sooner() -> None:
@@ -124,11 +132,11 @@ def test_trouble_under_the_program_stops_the_arm_for_good() -> None:
 def test_the_policy_comes_back_only_at_a_cycles_begin_and_after_its_dwell() -> None:
     now, _ = play([*FALL, NEXT])  # what is left of the troubled cycle does not count
     assert (now.level, now.clean) == (Level.PROGRAM, 0)
-    assert now.dwell == CONFIG.dwell_cycles
-    now, changes = play(cycles(CONFIG.dwell_cycles)[:-1], now)
+    assert now.dwell == CONFIG.first_dwell_cycles
+    now, changes = play(cycles(CONFIG.first_dwell_cycles)[:-1], now)
     assert (now.level, changes) == (Level.PROGRAM, [])
     now, changes = play([NEXT], now)
-    assert changes == [Change(Level.PROGRAM, Level.POLICY, f"{CONFIG.dwell_cycles} clean cycles")]
+    assert changes == [Change(Level.PROGRAM, Level.POLICY, f"{CONFIG.first_dwell_cycles} clean cycles")]
     assert now.troubled == ()
 
 
@@ -140,8 +148,9 @@ def test_a_filtered_policy_comes_back_sooner() -> None:
 
 
 def test_a_troubled_cycle_begins_the_dwell_anew() -> None:
-    now, _ = play([*FALL, NEXT, *cycles(CONFIG.dwell_cycles - 1), BAD, NEXT])
-    assert (now.level, now.clean) == (Level.PROGRAM, 0)
+    once, _ = play([*FALL, NEXT, *cycles(CONFIG.first_dwell_cycles)])
+    now, _ = play([*FALL, NEXT, *cycles(CONFIG.dwell_cycles - 1), BAD, NEXT], once)
+    assert (now.level, now.clean, now.dwell) == (Level.PROGRAM, 0, CONFIG.dwell_cycles)
     now, _ = play(cycles(CONFIG.dwell_cycles - 1), now)
     assert now.level is Level.PROGRAM
     assert play(cycles(1), now)[0].level is Level.POLICY
@@ -154,15 +163,15 @@ def test_each_relapse_doubles_the_dwell_up_to_the_longest() -> None:
         dwells.append(now.dwell)
         now, _ = play(cycles(now.dwell), now)
         assert now.level is Level.POLICY
-    assert dwells == [8, 16, 32, 64, 80, 80, 80]
-    now, _ = play(cycles(CONFIG.forgiven_cycles - 1), now)
+    assert dwells == [1, 32, 64, 80, 80, 80, 80]
+    now, _ = play(cycles(CONFIG.forgiven_cycles - 1, BAD), now)  # single troubles do not count
     assert now.dwell == 80
     assert play(cycles(1), now)[0].dwell == 0
 
 
 def test_only_a_fall_to_the_program_is_a_relapse() -> None:
     assert play(DOUBT)[0].dwell == 0
-    assert play(FALL)[0].dwell == CONFIG.dwell_cycles
+    assert play(FALL)[0].dwell == CONFIG.first_dwell_cycles
 
 
 def test_trouble_in_the_last_period_of_a_cycle_counts_for_that_cycle() -> None:
