@@ -35,13 +35,13 @@ def dense(content: bytes) -> Function | None:
 
 def _function(node: onnx.NodeProto, weights: dict[str, Values]) -> Function | None:
     """What one node does; None for a node of another kind."""
-    given = [weights.get(name) for name in node.input[1:]]
+    given = [weights[name] for name in node.input[1:] if name in weights]
     attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
     if node.op_type == "Tanh":
         return np.tanh
     if node.op_type == "Relu":
         return partial(np.maximum, np.float32(0.0))
-    if any(value is None for value in given) or len(given) != 2:
+    if len(given) != 2 or len(node.input) != 3:
         return None
     first, second = given
     if node.op_type == "Clip":
