@@ -124,8 +124,9 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         outcome = self.plant.outcome()
         placed = outcome == task.PLACED
         weights = self.plant.config.task.reward
-        terms = task.reward_terms(weights, before, self.plant.now, outcome, self._period)
         truncated = outcome is None and self._steps >= self._most_steps
+        ended = task.OUT_OF_TIME if truncated else outcome
+        terms = task.reward_terms(weights, before, self.plant.now, ended, self._period)
         info: dict[str, Any] = {"reward_terms": terms, "is_success": placed}
         if outcome or truncated:
             info["cycle"] = self._cycle(placed)

@@ -15,6 +15,7 @@ from robocell_envs.simulation_config import RewardConfig, TaskConfig
 from robocell_envs.world import Truth
 
 PLACED, OFF_TABLE, COLLISION, CRUSHED, MISSED = "placed", "off_table", "collision", "crushed", "missed"
+OUT_OF_TIME = "out_of_time"  # a failure as the others are: who has misplaced a part should not get away with waiting
 _FALLEN = -0.02  # m, height of the part's centre
 _SEATED = 0.005  # m, greatest height error of a part that lies in the slot
 _RAISED = 0.01  # m over its support: counts as lifted
@@ -166,8 +167,8 @@ def reward_terms(
 ) -> dict[str, float]:
     """Weighted terms by name; their sum is the reward.
 
-    ``ended`` is the cycle's outcome, if it has ended, and ``period`` the policy period in s. Reach, place and
-    grip are differences of potentials, so they cancel over any closed loop.
+    ``ended`` is how the cycle has ended, if it has: its outcome, or ``OUT_OF_TIME``; ``period`` is the policy period
+    in s. Reach, place and grip are differences of potentials, so they cancel over any closed loop.
     """
     return {
         "reach": weights.reach_per_m * (before.reach - now.reach),

@@ -1,4 +1,4 @@
-"""A hand that presses on what it is not there to grip has collided; what it grips is no such thing."""
+"""How cycles end badly: a hand that presses on what it is not there to grip has collided, and time runs out."""
 
 from __future__ import annotations
 
@@ -40,4 +40,16 @@ def test_a_sound_cycle_presses_on_nothing_but_the_part() -> None:
         press, force = max(press, env.plant.truth.press), max(force, env.plant.truth.part_force)
         done = terminated or truncated
     assert info["is_success"] and force > 10.0 and press < 1.0
+    env.close()
+
+
+def test_a_cycle_that_runs_out_of_time_pays_for_its_failure_then() -> None:
+    env = PickPlaceEnv()
+    env.reset(seed=3)
+    failures, truncated = [], False
+    while not truncated:
+        *_, truncated, info = env.step(np.array([0.0, 0.0, 0.2, 0.0, 1.0], dtype=np.float32))
+        failures.append(info["reward_terms"]["failure"])
+    assert failures[-1] == env.plant.config.task.reward.failure < 0.0
+    assert not any(failures[:-1])
     env.close()
