@@ -2,7 +2,8 @@
 
 Bullet has no surface velocity. The belt is a frictionless box, and before each physics step a part on it gets the
 friction force that a surface moving under it would exert: Coulomb's limit times the contact force, and no more than
-takes the part to the belt's velocity within the step.
+takes the part to the belt's velocity within the step. The drum ramps when it is halted or let run again, and the belt
+on it when it begins to slip, or no longer does.
 """
 
 from __future__ import annotations
@@ -41,9 +42,12 @@ class Belt:
         self._along = (math.cos(config.direction_rad), math.sin(config.direction_rad))
         self._friction = run.friction
         self._parts: dict[int, Part] = {}
-        self.speed = run.speed  # of the drum that drives it, and that its encoder sits on
+        self.speed = run.speed  # at which the drum runs that drives it, and that its encoder sits on
         self.travel = 0.0  # of the drum
         self.halted = False
+        self._acceleration = run.acceleration
+        self._drum = run.speed  # its speed now
+        self._pace: float | None = None  # of the belt itself now; at first what faults leave of the drum's
         self.speed_share = self.friction_share = 1.0  # what faults leave of them
 
     def carry(self, body: int, part: Part) -> None:
@@ -56,14 +60,20 @@ class Belt:
 
     def drive(self, time_step: float) -> None:
         """Moves the belt on by one physics step of ``time_step`` s and pushes the parts on it."""
-        drum = 0.0 if self.halted else self.speed
-        self.travel += drum * time_step
-        speed, (along_x, along_y) = drum * self.speed_share, self._along
+        speed, (along_x, along_y) = self._ramp(self._acceleration * time_step), self._along
+        self.travel += self._drum * time_step
         for body, part in self._parts.items():
             (vx, vy, _), (_, _, spin) = _velocity(body, self._client)
             slip_x, slip_y = speed * along_x - vx, speed * along_y - vy
             if slip_x or slip_y or abs(spin) > _STILL:  # as a rule a part rides along exactly as fast as the belt
                 self._push(body, part, (slip_x, slip_y, spin), time_step)
+
+    def _ramp(self, most: float) -> float:
+        """Speed of the belt, m/s, one physics step on; drum and belt change theirs by no more than ``most`` m/s."""
+        self._drum = _towards(0.0 if self.halted else self.speed, self._drum, most)
+        pace = self._drum * self.speed_share
+        self._pace = pace if self._pace is None else _towards(pace, self._pace, most)
+        return self._pace
 
     def _push(self, body: int, part: Part, slips: tuple[float, float, float], time_step: float) -> None:
         """Friction against the slip of a part: x and y in m/s, and its spin, rad/s."""
@@ -80,3 +90,9 @@ class Belt:
             inertia = part.mass * part.width**2 / 6
             torque = math.copysign(min(most * _SPIN_RADIUS * part.width, inertia * abs(spin) / time_step), -spin)
             pybullet.applyExternalTorque(body, _BASE, [0.0, 0.0, torque], _WORLD, client)
+
+
+def _towards(wanted: float, present: float, most: float) -> float:
+    """The wanted speed, if it is no further than ``most`` from the present one, or as near to it as that allows."""
+    change = wanted - present
+    return wanted if abs(change) <= most else present + math.copysign(most, change)

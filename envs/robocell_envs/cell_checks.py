@@ -16,7 +16,14 @@ from robocell_controller.kinematics import Kinematics
 from robocell_controller.robot import RobotConfig
 from robocell_controller.stations import BeltConfig
 from robocell_envs.scenario import TRAY_WIDTH
-from robocell_envs.simulation_config import PoseConfig, SensorConfig, SimulationConfig, key_at, simulation_config
+from robocell_envs.simulation_config import (
+    BeltMotionConfig,
+    PoseConfig,
+    SensorConfig,
+    SimulationConfig,
+    key_at,
+    simulation_config,
+)
 
 GRIP_CLEARANCE = 0.01  # m between open fingers and the widest part, both sides together: what the tracker may be off
 _LOST = 1e-3  # chance of that many samples in a row being lost, which is left aside
@@ -55,6 +62,7 @@ def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfi
     if cell.belt and config.belt:
         _check_on_belt(config, cell.belt, place)
         _check_tracker(config, cell.belt, config.belt.speed_m_s[1], place)
+        _check_halt(config, config.belt, cell.belt, place)
     _check_apart(config, cell.belt, place)
     return config
 
@@ -117,6 +125,15 @@ def _check_on_belt(config: SimulationConfig, belt: BeltConfig, place: str) -> No
     for corner in _corners(config.part_pose):
         if not belt.spans(corner):
             raise InputError(f"{place}.part_pose", f"{_told(corner)} m", "a point on the belt")
+
+
+def _check_halt(config: SimulationConfig, motion: BeltMotionConfig, belt: BeltConfig, place: str) -> None:
+    """A belt that is halted when a part passes its middle stands before that part is at its end."""
+    room = belt.length_m / 2 - config.part.width_m[1]
+    least = motion.speed_m_s[1] ** 2 / (2.0 * room)
+    if motion.acceleration_m_s2 < least:
+        expected = f"at least {least:.2f} m/s², to halt within {room:.2f} m"
+        raise InputError(f"{place}.belt.acceleration_m_s2", f"{motion.acceleration_m_s2} m/s²", expected)
 
 
 def _check_tracker(config: SimulationConfig, belt: BeltConfig, fastest: float, place: str) -> None:

@@ -19,11 +19,12 @@ TRAY_WIDTH = 0.10  # m
 
 @dataclass(frozen=True, slots=True)
 class BeltRun:
-    """A belt in one episode: where it lies, its speed (m/s) and its friction against parts."""
+    """A belt in one episode: where it lies, its speed (m/s), its friction against parts, its acceleration (m/s²)."""
 
     config: BeltConfig
     speed: float
     friction: float
+    acceleration: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def draw(config: SimulationConfig, seed: int, belt: BeltConfig | None = None) ->
 
 def _belt_run(config: BeltMotionConfig, belt: BeltConfig, stream: np.random.Generator) -> BeltRun:
     speed, friction = (stream.uniform(low, high) for low, high in (config.speed_m_s, config.friction))
-    return BeltRun(belt, speed, friction)
+    return BeltRun(belt, speed, friction, config.acceleration_m_s2)
 
 
 def nominal_poses(config: SimulationConfig) -> tuple[Array, Array]:

@@ -73,6 +73,7 @@ class SimulatedPlant:
             self.load(scenario)
             return
         truth = self.world.truth()
+        self._belt_zero += truth.belt_travel  # each world has a new belt, but the encoder counts on
         self._begin(scenario, truth.q, truth.dq, truth.gripper_width)
 
     def draw(self, seed: int) -> Scenario:
@@ -99,6 +100,7 @@ class SimulatedPlant:
         """A part of our choice, with the arm at the scenario's start pose."""
         self._cycle = -1
         self._ticks = 0
+        self._belt_zero = 0.0  # m, that belts had gone when this world was built
         q = self.kinematics.inverse(scenario.start_tcp, scenario.start_yaw)
         _, jacobian = self.kinematics.pose_and_jacobian(q)
         self._drives.reset(scenario.faults, q, scenario.start_gripper / self._stroke)
@@ -180,14 +182,15 @@ class SimulatedPlant:
         configs = (sensors.joints, sensors.gripper, sensors.tracker, sensors.belt)
         self._joints, self._gripper, self._tracker, self._belt = (
             Sensor(config, each, value, self.time)
-            for config, each, value in zip(configs, seeds, _readings(self.truth, offset), strict=True)
+            for config, each, value in zip(configs, seeds, _readings(self.truth, offset, self._belt_zero), strict=True)
         )
         self._fail_sensors()
 
     def _start_tracker(self) -> None:
         """The camera system turns to another part."""
         seed = [self.scenario.sensor_seed, self._cycle]
-        self._tracker = Sensor(self.config.sensors.tracker, seed, _readings(self.truth, self._offset)[2], self.time)
+        reading = _readings(self.truth, self._offset, self._belt_zero)[2]
+        self._tracker = Sensor(self.config.sensors.tracker, seed, reading, self.time)
 
     def _sense(self) -> None:
         """Truth, sensors and the cycle's record, once per policy period."""
@@ -210,8 +213,8 @@ class SimulatedPlant:
     def _sample(self, truth: Truth, sensors: tuple[Sensor, ...]) -> None:
         if self._sensed is not self._drives.faults:
             self._fail_sensors()
-        time = self.time
-        for sensor, value in zip(sensors, _readings(truth, self._offset), strict=False):
+        time, readings = self.time, _readings(truth, self._offset, self._belt_zero)
+        for sensor, value in zip(sensors, readings, strict=False):
             sensor.sample(time, value)
 
     def _fail_sensors(self) -> None:
@@ -231,8 +234,11 @@ def _offset(faults: Faults) -> Array | None:
     return np.array(faults.encoder_offset_rad) if any(faults.encoder_offset_rad) else None
 
 
-def _readings(truth: Truth, encoder_offset: Array | None) -> tuple[Array, Array, Array, Array]:
-    """What joints, gripper, tracker and belt would read without error; ``encoder_offset`` [7] rad, None: none."""
+def _readings(truth: Truth, encoder_offset: Array | None, belt_zero: float) -> tuple[Array, Array, Array, Array]:
+    """What joints, gripper, tracker and belt would read without error; ``encoder_offset`` [7] rad, None: none.
+
+    ``belt_zero`` m is what the belt's encoder read when the world was built.
+    """
     joints = truth.joints
     if encoder_offset is not None:
         joints = joints.copy()
@@ -241,5 +247,5 @@ def _readings(truth: Truth, encoder_offset: Array | None) -> tuple[Array, Array,
         joints,
         np.array([truth.gripper_width, truth.gripper_effort]),
         np.array([*truth.part_position.tolist(), truth.part_yaw]),
-        np.array([truth.belt_travel]),
+        np.array([belt_zero + truth.belt_travel]),
     )

@@ -37,10 +37,11 @@ class PoseConfig(Config):
 
 
 class BeltMotionConfig(Config):
-    """Ranges of the infeed belt's speed and of its friction against parts."""
+    """Ranges of the infeed belt's speed and of its friction against parts, and how fast it changes its speed."""
 
     speed_m_s: Range
     friction: PositiveRange
+    acceleration_m_s2: Positive
 
 
 class SupplyConfig(Config):

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fault_cells import cell_with, event
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load, merged
+from robocell_controller.contract import JOINTS, JointCommand, Segment
 from robocell_controller.errors import InputError
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import ConveyorPickEnv
+from robocell_envs.simulated_plant import SimulatedPlant
 
 CELL = load(CellConfig, "cells", "conveyor_pick")
 STILL = np.array([0.0, 0.0, 0.0, 0.0, 1.0], np.float32)
@@ -62,6 +65,45 @@ def test_the_encoder_tells_how_far_the_belt_has_gone(env):
     assert env.plant.read().belt_travel == pytest.approx(0.12 * 0.4)
     np.testing.assert_allclose(env.view.part_velocity, [0.0, 0.12, 0.0], atol=1e-9)
     np.testing.assert_allclose(env.view.part_position, env.plant.truth.part_position, atol=0.004)
+
+
+def test_a_halted_belt_ramps_down_and_up_again_and_its_parts_do_not_slide(env):
+    _begin(env, speed=0.15, acceleration=0.5, friction=0.4)
+    _speeds(env, 10)
+    belt, world = env.plant.world.belt, env.plant.world
+    for halted, end in ((True, 0.0), (False, 0.15)):
+        world.halt_belt(halted)
+        travel, start, speeds = belt.travel, env.plant.truth.part_position[1], []
+        while not speeds or abs(speeds[-1] - end) > 1e-6:
+            speeds += _speeds(env, 1)
+            assert len(speeds) <= 8  # 0.15 / 0.5 s are seven and a half policy periods
+            gone = env.plant.truth.part_position[1] - start
+            assert gone == pytest.approx(belt.travel - travel, abs=2e-4)
+        assert len(speeds) == 8
+        assert belt.travel - travel == pytest.approx(0.15**2 / (2 * 0.5) + 0.02 * end, rel=0.05)
+
+
+def test_a_belt_that_begins_to_slip_slows_down_by_degrees():
+    plant = SimulatedPlant(cell_with(events=[event(0.8, belt_speed_share=[0.5, 0.5])], name="conveyor_pick"))
+    plant.load(plant.draw(3))
+    rest, speeds = plant.read(), []
+    for _ in range(40 * CELL.rates.ticks):
+        plant.write(JointCommand(rest.q, np.zeros(JOINTS), 1.0))
+        speeds.append(plant.truth.part_speed)
+    plant.close()
+    lost = plant.scenario.belt.speed / 2
+    assert speeds[99] == pytest.approx(2 * lost, rel=0.01) and speeds[-1] == pytest.approx(lost, rel=0.01)
+    assert speeds[109] == pytest.approx(2 * lost - 0.5 * 0.08, abs=0.003)  # two periods at 0.5 m/s²
+
+
+def test_the_encoder_counts_on_when_the_next_part_comes(env):
+    plant = env.plant
+    plant.load(plant.draw(3))
+    plant.play(Segment(np.tile(plant.read().q, (5, 1)), np.zeros((5, JOINTS)), 1.0))
+    before = plant.read()
+    plant.present()
+    now = plant.read()
+    assert now.cycle == before.cycle + 1 and now.belt_travel == before.belt_travel > 0.0
 
 
 def test_a_part_that_nobody_takes_is_missed(env):

@@ -44,6 +44,7 @@ def test_a_table_that_does_not_fit_is_named(simulation, message):
     ("changes", "message"),
     [
         ({"simulation": {"belt": {"speed_m_s": [0.1, 2.1]}}}, r"belt\.speed_m_s: 2\.1 m/s; expected at most 2\.00 m/s"),
+        ({"simulation": {"belt": {"acceleration_m_s2": 0.01}}}, r"belt\.acceleration_m_s2: 0\.01 m/s²; expected at le"),
         ({"simulation": {"sensors": {"tracker": {"delay_s": 2.0}}}}, r"belt\.speed_m_s: 0\.16 m/s; expected at most 0"),
         ({"simulation": {"slot_pose": {"y_m": [0.0, 0.2]}}}, r"slot_pose: a tray that may overlap the belt"),
         ({"simulation": {"part_pose": {"x_m": [0.3, 0.5]}}}, r"part_pose: \(0\.30, -0\.50\) m; expected a point on"),
@@ -53,6 +54,13 @@ def test_a_table_that_does_not_fit_is_named(simulation, message):
 def test_a_belt_that_does_not_fit_is_named(changes, message):
     with pytest.raises(InputError, match="cell: simulation." + message):
         checked_simulation(_cell(changes, "conveyor_pick"))
+
+
+def test_a_belt_that_can_not_change_its_speed_is_named():
+    with pytest.raises(
+        InputError, match=r"cell: simulation: belt\.acceleration_m_s2: 0\.0; expected .* greater than 0"
+    ):
+        checked_simulation(_cell({"simulation": {"belt": {"acceleration_m_s2": 0.0}}}, "conveyor_pick"))
 
 
 def test_a_point_in_the_workspace_but_out_of_reach_is_named():
