@@ -38,10 +38,10 @@ class RemotePlant:
             time.sleep(_POLL)
         self._far = far
         self._words[Word.CONTROLLER_BEAT] = time.monotonic_ns()
-        if far.fault:
-            why = CAUSES[self._words[Word.WITHDRAWN]]
-            kind = PermitLost if why or far.fault == NO_PERMISSION else PlantError
-            raise kind(f"the drives stopped: {far.fault}{f' ({why})' if why else ''}")
+        why = CAUSES[self._words[Word.WITHDRAWN]]
+        if fault := far.fault or (why and NO_PERMISSION):  # drives that have not begun to move have no fault
+            kind = PermitLost if why or fault == NO_PERMISSION else PlantError
+            raise kind(f"the drives stopped: {fault}{f' ({why})' if why else ''}")
         if time.monotonic_ns() - far.stamp > self._lifetime:
             raise PlantError("the plant does not answer")
         return far.state

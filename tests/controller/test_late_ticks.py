@@ -157,7 +157,8 @@ def test_after_late_ticks_and_commands_the_loop_goes_on(
     [
         ({}, {5: 21 * MS}, "the drives stopped: no command in time"),
         ({}, {5: 40 * MS}, "the drives stopped: no command in time (the controller's heartbeat)"),
-        ({31: 40 * MS}, {}, "the plant does not answer"),
+        ({}, {0: 40 * MS}, "the drives stopped: no permission to move (the controller's heartbeat)"),  # before it moved
+        ({31: 40 * MS}, {}, "the drives stopped: no permission to move (the plant's heartbeat)"),
     ],
 )
 def test_after_longer_ones_everything_stops_and_says_why(
