@@ -36,11 +36,12 @@ _WARM_UP = 300  # policy periods: by then caches and allocators have what they k
 
 
 def start(origin: int, period: int, now: int) -> int:
-    """When the loop's first tick is due: in the middle between two of the plant's, which begin at ``origin``; ns.
+    """When the loop's first tick is due: a quarter of a period behind the plant's, which begin at ``origin``; ns.
 
-    So both have half a period of room: the plant to publish its state, the loop to answer it.
+    The plant publishes its state in less, and where it is late the loop waits for it, see
+    :meth:`~robocell_controller.remote_plant.RemotePlant.read`; so the loop has the most of the period to answer.
     """
-    first = origin + period // 2
+    first = origin + period // 4
     return first + max(0, -(-(now - first) // period)) * period
 
 

@@ -12,7 +12,7 @@ from robocell_controller.messages import FarCommand, FarState
 from robocell_controller.shared_memory import Word
 
 _POLL = 0.0001  # s
-_WAIT = 0.25  # periods that a state may come late without costing the tick
+_WAIT = 0.5  # periods that a state may come late without costing the tick
 
 
 class RemotePlant:

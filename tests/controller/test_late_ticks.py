@@ -133,7 +133,7 @@ def test_in_time_nothing_is_missed(short: CellConfig) -> None:
     assert (summary.stopped, summary.parts, summary.gaps, summary.overruns, line.missed) == (None, 2, 0, 0, 0)
 
 
-# The sixth period is decided in the middle between the plant's ticks 29 and 30, which begins 4 ms later.
+# The sixth period is decided 2 ms after the plant's tick 29, and its first command is for tick 30, 6 ms later.
 @pytest.mark.parametrize(
     ("late", "thinks", "gaps"),
     [
