@@ -20,7 +20,7 @@ from robocell_controller.latency import Latencies
 from robocell_controller.rights import Rights, ask, cores, guarantee, no_collections
 
 _PERIOD = 8_000_000  # ns: 125 Hz
-_MOST_LATE = 4_000_000  # ns at p99: half a period; the drives brake when a command is later than that
+_MOST_LATE = 4_000_000  # ns at p99: half a period; after three quarters of one, the drives brake
 _PRIORITY = 50
 _READS = 1000
 

@@ -12,7 +12,7 @@ from robocell_controller.messages import FarCommand, FarState
 from robocell_controller.shared_memory import Word
 
 _POLL = 0.0001  # s
-_WAIT = 0.25  # periods that a state may come late without costing the tick
+_WAIT = 0.5  # periods that a state may come late without costing the tick
 
 
 class RemotePlant:
@@ -38,10 +38,10 @@ class RemotePlant:
             time.sleep(_POLL)
         self._far = far
         self._words[Word.CONTROLLER_BEAT] = time.monotonic_ns()
-        if far.fault:
-            why = CAUSES[self._words[Word.WITHDRAWN]]
-            kind = PermitLost if why or far.fault == NO_PERMISSION else PlantError
-            raise kind(f"the drives stopped: {far.fault}{f' ({why})' if why else ''}")
+        why = CAUSES[self._words[Word.WITHDRAWN]]
+        if fault := far.fault or (why and NO_PERMISSION):  # drives that have not begun to move have no fault
+            kind = PermitLost if why or fault == NO_PERMISSION else PlantError
+            raise kind(f"the drives stopped: {fault}{f' ({why})' if why else ''}")
         if time.monotonic_ns() - far.stamp > self._lifetime:
             raise PlantError("the plant does not answer")
         return far.state

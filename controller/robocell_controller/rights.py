@@ -38,6 +38,20 @@ def ask(priority: int, core: int = -1) -> Rights:
     return Rights(fifo, core if alone else -1, _memory_locked())
 
 
+def stay_behind() -> None:
+    """Gives the calling thread what the main one was granted, one priority below it; nothing where that has none.
+
+    Whoever holds the interpreter's lock must get on, or the main thread waits behind every ordinary process. With the
+    same priority, which a thread inherits, the main one would never get its core back to ask for the lock.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        return
+    main = os.getpid()
+    if os.sched_getscheduler(main) == os.SCHED_FIFO:
+        _granted(_be_fifo, max(1, os.sched_getparam(main).sched_priority - 1))
+        os.sched_setaffinity(0, os.sched_getaffinity(main))
+
+
 def guarantee(rights: Rights) -> str:
     """The promise that the loop's timing can be given."""
     if not rights.fifo:

@@ -51,7 +51,7 @@ class Ticker:
         self.energy_j = 0.0  # work of the joints, braking counted too
         self.gaps = 0
         self.stop_cause: str | None = None
-        self._answered = -1.0
+        self._seen = self._answered = -1.0  # s, times of states
         self._fault = ""
 
     @property
@@ -76,10 +76,16 @@ class Ticker:
                 return
 
     def read(self) -> None:
-        """Reads the sensors again in this tick, and goes on from what the drives hold by themselves, if they do."""
+        """Reads the sensors again in this tick, and goes on from what the drives hold by themselves, if they do.
+
+        Only a new state tells: from what an old one says the drives held, the loop has gone on already.
+        """
         self.state, self._fault = self._plant.read(), ""
+        before, self._seen = self._seen, self.state.time
         held = self.state.held
-        if held is not None and self.released is not None and np.isfinite([held.q, held.dq]).all():
+        if held is None or self.released is None or self._seen == before:
+            return
+        if np.isfinite([held.q, held.dq]).all():
             self.gaps += 1
             self.released = self._guard.resume(held, self.released.command.gripper)
 

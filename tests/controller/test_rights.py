@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
+
+import pytest
 
 from robocell_controller.rights import Rights, cores, guarantee, no_collections
 
@@ -43,3 +46,24 @@ def test_nothing_is_collected_meanwhile_and_the_collector_is_back_afterwards() -
         assert [generation["collections"] for generation in gc.get_stats()] == runs
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
+
+
+BEHIND = """
+import os, threading
+from robocell_controller.rights import ask, stay_behind
+def look():
+    stay_behind()
+    seen.append((os.sched_getscheduler(0), os.sched_getparam(0).sched_priority, os.sched_getaffinity(0)))
+rights, seen = ask(50, min(os.sched_getaffinity(0))), []
+thread = threading.Thread(target=look)
+thread.start()
+thread.join()
+expected = (os.SCHED_FIFO, 49, os.sched_getaffinity(0)) if rights.fifo else (os.SCHED_OTHER, 0, os.sched_getaffinity(0))
+print(seen == [expected], os.sched_getscheduler(0) == (os.SCHED_FIFO if rights.fifo else os.SCHED_OTHER))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux's scheduler")
+def test_a_thread_stays_behind_the_main_one_which_keeps_its_priority(real_time: None) -> None:
+    done = subprocess.run([sys.executable, "-c", BEHIND], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]

@@ -18,6 +18,7 @@ from robocell_controller.envelope import Envelope
 from robocell_controller.errors import InputError
 from robocell_controller.estimator import View
 from robocell_controller.path import ControlPath
+from robocell_controller.rights import stay_behind
 from robocell_controller.rollout.deployment import ABSENT, Action, admitted, signed_by
 from robocell_controller.rollout.sequential import (
     FALSE_ACCEPTANCE,
@@ -88,7 +89,7 @@ class Canary:
             self._verdict = verdict(self._arms[_ACTIVE], self._arms[_CANDIDATE])
             if self._verdict != "continue":
                 self._turns = []
-                self._recorder = threading.Thread(target=self._record)  # the loop does not wait for the disk
+                self._recorder = threading.Thread(target=self._record_behind)
                 self._recorder.start()
         self._turn = self._draw()
 
@@ -108,6 +109,11 @@ class Canary:
         """Waits until the verdict is in the log."""
         if self._recorder:
             self._recorder.join()
+
+    def _record_behind(self) -> None:
+        """In a thread: the loop waits neither for the disk nor for the candidate's checks."""
+        stay_behind()
+        self._record()
 
     def _record(self) -> None:
         """Writes verdict and evidence into the store's log; the run goes on if that fails."""

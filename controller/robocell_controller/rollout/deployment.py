@@ -23,6 +23,7 @@ from robocell_controller.estimator import View
 from robocell_controller.path import ControlPath
 from robocell_controller.periods import Actor, policy_actor, program_actor
 from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.rights import stay_behind
 from robocell_controller.rollout.store import PREFIX, Store
 from robocell_controller.summary import Cycle
 from robocell_controller.trust.anchors import remember_epoch
@@ -145,6 +146,7 @@ class Following:
     def _follow(self) -> None:
         seen = self._changed()
         while not self._stop.wait(_LOOK_EVERY_S):
+            stay_behind()  # the loop gets its priority only after this thread's start
             if (now := self._changed()) != seen:
                 seen = now
                 self.look()
