@@ -96,9 +96,9 @@ def main() -> None:
         refuse(error)
         return
     process = PlantProcess(layout, plant, cell)
-    rights, period = ask(PRIORITY, cores()[0]), round(1e9 / cell.rates.controller_hz)
+    period = round(1e9 / cell.rates.controller_hz)
     with no_collections():  # the last one takes many ticks: before the first
-        ready(rights)
+        ready(ask(PRIORITY, cores()[0]))
         if not wait_for(words, Word.GO):
             return
         words[Word.ORIGIN] = start = time.monotonic_ns() + period

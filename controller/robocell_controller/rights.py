@@ -31,11 +31,13 @@ class Rights:
 def ask(priority: int, core: int = -1) -> Rights:
     """Asks for SCHED_FIFO at ``priority``, for one ``core`` and for locked memory; a refusal is no error.
 
-    Only who has priority there stays on one core: others are better off where there is room.
+    Only who has priority there stays on one core: others are better off where there is room. Locking brings in all
+    pages, which takes many ticks: first, so that nobody else with a priority waits for it.
     """
+    locked = _memory_locked()
     fifo = priority if _granted(_be_fifo, priority) else 0
     alone = bool(fifo) and core >= 0 and _granted(_stay_on, core)
-    return Rights(fifo, core if alone else -1, _memory_locked())
+    return Rights(fifo, core if alone else -1, locked)
 
 
 def stay_behind() -> None:
