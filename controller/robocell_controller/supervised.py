@@ -6,7 +6,6 @@ alone, so that a run can be computed again.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -25,7 +24,7 @@ from robocell_controller.rollout.deployment import ABSENT, REPLACED, Deployment
 from robocell_controller.summary import Cycle
 from robocell_controller.supervisor import Change, Level, Period, Supervision, supervise
 
-_PROGRAM_ORDERED = Supervision(Level.PROGRAM, dwell=sys.maxsize)  # a program that was ordered: nothing to go up to
+_PROGRAM_ORDERED = Supervision(Level.PROGRAM, ordered=True)
 
 
 class Supervised:

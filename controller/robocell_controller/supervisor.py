@@ -1,15 +1,16 @@
 """The supervisor decides who acts: policy → filtered policy → guided program → controlled stop (Simplex).
 
 A pure state machine over what the last policy period was like. It goes down as soon as it must and up only at the
-start of a cycle: from the program after a dwell that doubles with each relapse, so that a policy that loses parts
-loses few of them, whatever it does in between. A stop is final until the machine is reset. Changes are bumpless by
-themselves: each segment starts at the last setpoint.
+start of a cycle. The policy may fall to the program only so often within so many cycles, and each lost part is a fall,
+so that it loses few of them, whatever it does in between. A stop is final until the machine is reset. Changes are
+bumpless by themselves: each segment starts at the last setpoint.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import pairwise
 from typing import Annotated
 
 from annotated_types import Gt
@@ -38,10 +39,10 @@ class SupervisorConfig(Config):
     silent_periods: WHOLE
     progress_periods: WHOLE
     filtered_cycles: WHOLE
-    first_dwell_cycles: WHOLE
     dwell_cycles: WHOLE
-    longest_dwell_cycles: WHOLE
-    forgiven_cycles: WHOLE
+    relapse_cycles: WHOLE
+    most_falls: WHOLE
+    memory_cycles: WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,10 @@ class Supervision:
         troubled: for each of the last periods since the last change, the newest last, whether it was troubled.
         silent: periods on end without an action in time.
         in_cycle: periods of this cycle so far.
-        clean: whole cycles without trouble at this level.
+        clean: whole cycles on end without trouble since this level or one above it.
         cycle_clean: whether the present cycle has had none so far.
-        dwell: clean cycles that the program has to do before the policy gets another chance.
-        kept: cycles on end without the program.
+        falls: for each fall to the program that is remembered, how many cycles ago it was, the newest last.
+        ordered: the program was asked for by name, there is no policy to go back to.
     """
 
     level: Level = Level.POLICY
@@ -93,8 +94,8 @@ class Supervision:
     in_cycle: int = 0
     clean: int = 0
     cycle_clean: bool = True
-    dwell: int = 0
-    kept: int = 0
+    falls: tuple[int, ...] = ()
+    ordered: bool = False
 
 
 def supervise(now: Supervision, period: Period, config: SupervisorConfig) -> tuple[Supervision, Change | None]:
@@ -104,7 +105,7 @@ def supervise(now: Supervision, period: Period, config: SupervisorConfig) -> tup
     seen = _counted(now, period, config)
     demotion = _demotion(seen, period, config)
     if demotion:
-        return _lowered(seen, *demotion, period, config)
+        return _lowered(seen, *demotion, period)
     if period.cycle_begins:
         return _at_cycle_begin(seen, config)
     return seen, None
@@ -114,12 +115,14 @@ def _counted(now: Supervision, period: Period, config: SupervisorConfig) -> Supe
     # Under the program the policy's envelope and silence are of no concern.
     learned = now.level < Level.PROGRAM
     trouble = bool(period.intervention) or (learned and (period.outside or period.missing))
+    falls = tuple(ago + period.cycle_begins for ago in now.falls)
     return replace(
         now,
         troubled=(*now.troubled, trouble)[-config.window_periods :],
         silent=now.silent + 1 if learned and period.missing else 0,
         in_cycle=now.in_cycle + 1,
         cycle_clean=now.cycle_clean and not trouble,
+        falls=tuple(ago for ago in falls if ago < config.memory_cycles),
     )
 
 
@@ -142,40 +145,35 @@ def _demotion(seen: Supervision, period: Period, config: SupervisorConfig) -> tu
     return None
 
 
-def _lowered(
-    seen: Supervision, level: Level, reason: str, period: Period, config: SupervisorConfig
-) -> tuple[Supervision, Change]:
-    """One level or more down; each fall to the program but the first doubles the dwell.
+def _lowered(seen: Supervision, level: Level, reason: str, period: Period) -> tuple[Supervision, Change]:
+    """One level or more down.
 
     What troubled the policy still counts against its filtered self, but not against the program.
     """
-    dwell = seen.dwell
-    if level is Level.PROGRAM:
-        again = min(max(2 * seen.dwell, config.dwell_cycles), config.longest_dwell_cycles)
-        dwell = again if seen.dwell else config.first_dwell_cycles
     lowered = replace(
         seen,
         level=level,
         troubled=seen.troubled if level is Level.FILTERED else (),
-        silent=seen.silent if level is Level.FILTERED else 0,
         in_cycle=0 if period.cycle_begins else seen.in_cycle,
         clean=0,
-        cycle_clean=False,
-        dwell=dwell,
-        kept=seen.kept if level is Level.FILTERED else 0,
+        cycle_clean=period.cycle_begins,
+        falls=(*seen.falls, 0) if level is Level.PROGRAM else seen.falls,
     )
     return lowered, Change(seen.level, level, reason)
 
 
 def _at_cycle_begin(seen: Supervision, config: SupervisorConfig) -> tuple[Supervision, Change | None]:
-    """Counts the cycle that has ended; the policy gets back after its dwell, and earns trust by clean cycles."""
+    """Counts the cycle that has ended; by clean cycles the policy gets back, unless it has fallen too often."""
     clean = seen.clean + 1 if seen.cycle_clean else 0
-    kept = 0 if seen.level is Level.PROGRAM else seen.kept + 1
-    dwell = 0 if kept >= config.forgiven_cycles else seen.dwell
-    fresh = replace(seen, in_cycle=0, clean=clean, cycle_clean=True, dwell=dwell, kept=kept)
-    if seen.level is Level.POLICY:
+    fresh = replace(seen, in_cycle=0, clean=clean, cycle_clean=True)
+    needed = config.dwell_cycles if seen.level is Level.PROGRAM else config.filtered_cycles
+    if seen.level is Level.POLICY or clean < needed or _barred(seen, config):
         return fresh, None
-    if clean < (seen.dwell if seen.level is Level.PROGRAM else config.filtered_cycles):
-        return fresh, None
-    back = replace(fresh, level=Level.POLICY, troubled=(), clean=0)
+    back = replace(fresh, level=Level.POLICY, troubled=())
     return back, Change(seen.level, Level.POLICY, f"{clean} clean cycles")
+
+
+def _barred(seen: Supervision, config: SupervisorConfig) -> bool:
+    """Whether the policy has fallen too often, or twice too soon, in the cycles that are remembered."""
+    soon = any(first - second <= config.relapse_cycles for first, second in pairwise(seen.falls))
+    return seen.ordered or soon or len(seen.falls) >= config.most_falls
