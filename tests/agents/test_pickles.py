@@ -52,7 +52,9 @@ def test_to_trust_a_run_takes_in_its_checkpoint(run: Path) -> None:
     pickles.check(run / "checkpoint" / "model.zip")
 
 
-@pytest.mark.parametrize("command", [["evaluate", "RUN", "--episodes", "1"], ["export", "RUN", "--out", "OUT"]])
+@pytest.mark.parametrize(
+    "command", [["evaluate", "RUN", "--episodes", "1"], ["export", "RUN", "--out", "OUT", "--name", "mine"]]
+)
 def test_the_flag_is_asked_for(
     capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path, command: list[str]
 ) -> None:
