@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from robocell_agents.figures import COLOURS, MUTED, STYLE
-from robocell_agents.files import read_json
 from robocell_agents.study_config import REFERENCE
-from robocell_controller.errors import InputError
+from robocell_agents.study_document import mark, read_document
 
 ADAPTATION, PICTURE = "adaptation.json", "adaptation.svg"
-_WHAT = "a file that robocell study wrote"
 _KEYS = ("study", "policy", "probes", "conditions")
 _QUANTITIES = ("#1f5fae", "#c0392b", "#8c3fa8", "#2f8f7b")
 _SOURCES = {"computed": ("-", "last hidden layer"), "seen": (":", "observations")}
@@ -33,12 +30,8 @@ def adaptation_files(folder: Path) -> dict[Path, str]:
     Raises:
         InputError: there is no study.
     """
-    document = read_json(folder / ADAPTATION, _WHAT)
-    missing = [key for key in _KEYS if key not in document]
-    if missing:
-        raise InputError(folder / ADAPTATION, f"no key {missing[0]!r}", _WHAT)
-    digest = hashlib.sha256((folder / ADAPTATION).read_bytes()).hexdigest()
-    return {folder / PICTURE: picture(document) + f"<!-- made from {ADAPTATION} with sha256 {digest} -->\n"}
+    source = folder / ADAPTATION
+    return {folder / PICTURE: picture(read_document(source, _KEYS)) + mark(source)}
 
 
 def picture(document: Document) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from robocell_agents import study_figures as figures
 from robocell_agents import study_tables as tables
-from robocell_agents.files import folded_json, read_json
-from robocell_controller.errors import InputError
+from robocell_agents.files import folded_json
+from robocell_agents.study_document import mark, read_document
 
 STUDY, PAGE = "study.json", "study.md"
 _LEVELS = 4  # of the document, down to one entry's figures under one condition
-_WHAT = "a file that robocell study wrote"
 _KEYS = ("study", "command", "contestants", "reference", "conditions", "pace", "recipes", "shifts")
 Document = dict[str, Any]
 
@@ -29,11 +27,7 @@ def read_study(folder: Path) -> Document:
     Raises:
         InputError: there is none.
     """
-    document = read_json(folder / STUDY, _WHAT)
-    missing = [key for key in _KEYS if key not in document]
-    if missing:
-        raise InputError(folder / STUDY, f"no key {missing[0]!r}", _WHAT)
-    return document
+    return read_document(folder / STUDY, _KEYS)
 
 
 def study_files(folder: Path) -> dict[Path, str]:
@@ -43,11 +37,10 @@ def study_files(folder: Path) -> dict[Path, str]:
         InputError: there is no study.
     """
     document = read_study(folder)
-    mark = f"<!-- made from {STUDY} with sha256 {hashlib.sha256((folder / STUDY).read_bytes()).hexdigest()} -->\n"
     plots = {"success.svg": figures.success(document), "pace.svg": figures.pace(document)}
     if document["shifts"]:
         plots["shifts.svg"] = figures.shifts(document)
-    files = {folder / name: plot + mark for name, plot in plots.items()}
+    files = {folder / name: plot + mark(folder / STUDY) for name, plot in plots.items()}
     return {folder / PAGE: tables.page(document, list(plots)), **files}
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from robocell_agents.files import folded_json, read_json
+from robocell_agents.files import folded_json
 from robocell_agents.study_config import REFERENCE
+from robocell_agents.study_document import mark, read_document
 from robocell_agents.tables import markdown_table
 from robocell_agents.training_study_figures import curves
-from robocell_controller.errors import InputError
 
 TRAININGS, PAGE, CURVES = "trainings.json", "trainings.md", "curves.svg"
 _LEVELS = 6  # of the document, down to one run
-_WHAT = "a file that robocell study wrote"
 _KEYS = ("study", "command", "reach", "cells", "seeds", "hardware", "git")
 _NONE = "-"
 Document = dict[str, Any]
@@ -33,13 +31,9 @@ def training_study_files(folder: Path) -> dict[Path, str]:
     Raises:
         InputError: there is no study.
     """
-    document = read_json(folder / TRAININGS, _WHAT)
-    missing = [key for key in _KEYS if key not in document]
-    if missing:
-        raise InputError(folder / TRAININGS, f"no key {missing[0]!r}", _WHAT)
-    digest = hashlib.sha256((folder / TRAININGS).read_bytes()).hexdigest()
-    plot = curves(document) + f"<!-- made from {TRAININGS} with sha256 {digest} -->\n"
-    return {folder / PAGE: page(document), folder / CURVES: plot}
+    source = folder / TRAININGS
+    document = read_document(source, _KEYS)
+    return {folder / PAGE: page(document), folder / CURVES: curves(document) + mark(source)}
 
 
 def page(document: Document) -> str:
