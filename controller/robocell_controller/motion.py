@@ -99,12 +99,12 @@ class Motion:
         self._weights = _weights(rates)
         self._known = np.empty((3, JOINTS))
 
-    def plan(self, setpoint: Setpoint, action: Sequence[float]) -> Segment:
-        """Segment for one action [5] in [-1, 1], starting at ``setpoint``."""
+    def plan(self, setpoint: Setpoint, action: Sequence[float], firmest: float = 1.0) -> Segment:
+        """Segment for one action [5] in [-1, 1], starting at ``setpoint``; at most ``firmest`` of the grip force."""
         pose, jacobian = self.kinematics.pose_and_jacobian(setpoint.q)
         twist = self._twist(pose, jacobian.dot(setpoint.dq), action)
         wanted = self.kinematics.solve(jacobian, twist, self._towards_rest(setpoint.q))
-        return self._ramped(setpoint, wanted, gripper_command(float(action[4])))
+        return self._ramped(setpoint, wanted, max(gripper_command(float(action[4])), -firmest))
 
     def plan_home(self, setpoint: Setpoint, goal: Array) -> Segment:
         """Segment of an unhurried way, joint by joint, to the posture ``goal`` [7] rad; the fingers open."""

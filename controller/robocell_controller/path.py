@@ -25,6 +25,8 @@ from robocell_controller.stations import BeltConfig
 # a network then as good as never reaches the arm.
 # A float of this size has no finer steps than 1/256: adding it and taking it away rounds, and half goes to even.
 _GRID = 1.5 * 2.0**44
+# Of the crush force that the recipe tells, which may be 30 % too high; the rest is for the grip's own overshoot.
+_BEARABLE = 0.65
 
 
 class ControlPath:
@@ -38,16 +40,19 @@ class ControlPath:
         self._kernel = SafetyKernel(robot.limits, rates)
         self._estimator = Estimator(self._motion.kinematics, belt)
         self._observer = Observer(motion)
+        self._force = robot.gripper.force_max_n
         self.kinematics = self._motion.kinematics
 
     def reset(self, q: Array, dq: Array, gripper_command: float) -> None:
         """Bumpless start: the first setpoint is where the joints are, ``q`` [7] rad, and go, ``dq`` [7] rad/s."""
         self.setpoint = Setpoint(q.copy(), dq.copy(), np.zeros_like(q))
         self.gripper_command = gripper_command
+        self._firmest = 1.0  # share of the gripper's force that the part bears
         self._estimator.reset()
 
     def view(self, state: CellState) -> View:
         """What a program acts on; call once per policy period."""
+        self._firmest = min(1.0, _BEARABLE * state.part.crush_force / self._force)
         return self._estimator.view(state, self.setpoint, self.gripper_command)
 
     def observation(self, view: View) -> npt.NDArray[np.float32]:
@@ -55,13 +60,16 @@ class ControlPath:
         return self._observer.vector(view)
 
     def command(self, action: npt.NDArray[np.floating]) -> Verdict:
-        """Certified segment for one action; anything but five finite numbers counts as *stop*, gripper unchanged."""
+        """Certified segment for one action; anything but five finite numbers counts as *stop*, gripper unchanged.
+
+        Whoever acts, the hand grips no harder than the part in the cell bears by its recipe.
+        """
         return self._adopt(self.preview(action))
 
     def preview(self, action: npt.NDArray[np.floating]) -> Verdict:
         """What :meth:`command` would answer now; nothing changes."""
         wanted = _sane(action)
-        planned = self._motion.plan(self.setpoint, self._stop() if wanted is None else wanted)
+        planned = self._motion.plan(self.setpoint, self._stop() if wanted is None else wanted, self._firmest)
         verdict = self._kernel.certify(self.setpoint, planned)
         return replace(verdict, reason=verdict.reason or "action not finite") if wanted is None else verdict
 

@@ -21,7 +21,6 @@ from robocell_controller.robot import GripperConfig, Positive
 
 _AT_REST = np.zeros(3)
 _LEAST = 0.25  # share of the acceleration that is kept for going down
-_BEARABLE = 0.65  # share of the told crush force that a careful grip uses
 _FINGER_TIPS = 0.009  # m below the TCP
 _ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
 _STEEP = 3.0  # least slope of the cone over a slot between other parts
@@ -71,7 +70,7 @@ class PickPlaceProgram:
         self._tcp_speed = motion.tcp_speed_m_s
         self._yaw_rate = motion.yaw_rate_rad_s
         self._stroke = gripper.stroke_m
-        self._force = gripper.force_max_n
+        self._grip = gripper_action(-config.grip_share)
 
     def act(self, view: View) -> Array:
         """Action for one view."""
@@ -98,7 +97,7 @@ class PickPlaceProgram:
         closing = view.gripper_command < 0.0  # once begun, go through with it: no dithering at the tolerance
         tolerance = self._config.grasp_tolerance_m * (2.0 if closing else 1.0)
         if sideways < tolerance and abs(offset[2]) < tolerance:
-            return self._action(view, offset, turn, self._grip(view), view.part_velocity)
+            return self._action(view, offset, turn, self._grip, view.part_velocity)
         closed = max(0.0, width + self._config.preshape_m - view.gripper_width) / 2
         climb = self._config.cone_slope * max(0.0, sideways + closed - self._config.grasp_tolerance_m)
         offset[2] += min(climb, hover)
@@ -126,7 +125,7 @@ class PickPlaceProgram:
             offset[:2] *= 0.3  # lift clear of what it lay on before crossing it
         if sideways > config.hover_m:
             offset[:2] *= self._free(view, view.part_position[2] - bottom)
-        return self._action(view, offset, turn, self._grip(view))
+        return self._action(view, offset, turn, self._grip)
 
     def _over_others(self, view: View, hover: float, lowest: float) -> float:
         """Height over the aim at which to travel, m; ``lowest`` is where the lowest point is at the aim itself."""
@@ -148,11 +147,6 @@ class PickPlaceProgram:
         opening = self._opening(view.part.width + 2 * self._config.release_m)
         free = view.gripper_width > view.part.width + self._config.release_m / 2
         return self._action(view, np.array([0.0, 0.0, self._config.retreat_m if free else 0.0]), 0.0, opening)
-
-    def _grip(self, view: View) -> float:
-        """The tuned force, unless the part bears less: what the recipe says of that may be 30 % too much."""
-        bearable = _BEARABLE * view.part.crush_force / self._force
-        return gripper_action(-min(self._config.grip_share, bearable))
 
     def _opening(self, width: float) -> float:
         return float(np.clip(width / self._stroke, 0.0, 1.0))

@@ -55,13 +55,13 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
 
     **Action** (``Box`` [-1, 1], float32):
 
-    ===== ======== ============================================================================
+    ===== ======== ==================================================================================================
     index name     meaning
-    ===== ======== ============================================================================
+    ===== ======== ==================================================================================================
     0-2   tcp_dx.. TCP displacement in one policy period, base frame; 1 = speed limit × period
     3     tcp_dyaw TCP rotation about base z in one policy period
-    4     gripper  a in [0, 1]: go to that share of the stroke; in [-1, 0): grip with a² of the force
-    ===== ======== ============================================================================
+    4     gripper  [0, 1]: go to that share of the stroke; [-1, 0): grip with a² of the force, or what the part bears
+    ===== ======== ==================================================================================================
 
     **Success**: the part lies in the slot within the task's tolerances, at rest, released, the hand clear of it.
     **Episode end**: terminated at success, at a collision (the open hand strikes the part from above), when the part is

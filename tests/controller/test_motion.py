@@ -109,3 +109,8 @@ def test_the_work_area_must_have_a_volume(cell: CellConfig) -> None:
     content = {**cell.motion.model_dump(), "workspace_upper_m": [0.3, 0.1, 0.1]}
     with pytest.raises(InputError, match="workspace_lower_m"):
         parse(MotionConfig, content, "x")
+
+
+@pytest.mark.parametrize(("action", "command"), [(-1.0, -0.3), (-0.5, -0.25), (0.0, 0.0), (0.8, 0.8)])
+def test_a_grip_is_no_firmer_than_may_be(motion, start, action, command):
+    assert motion.plan(start, [0.0, 0.0, 0.0, 0.0, action], firmest=0.3).gripper == pytest.approx(command)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,26 +48,32 @@ def test_bullet_knows_the_shape(kind, across):
 
 @pytest.mark.parametrize("kind", ["cylinder", "prism"])
 def test_the_guided_program_places_other_kinds(kind):
-    env = PickPlaceEnv()
-    law = PickPlaceProgram(load_program_config("guided"), CELL.motion, CELL.rates, CELL.load_robot().gripper)
-    scenario = env.plant.draw(1)
-    env.begin(replace(scenario, part=replace(scenario.part, kind=kind)))
-    over = False
-    while not over:
-        _, _, terminated, truncated, info = env.step(law.act(env.view).astype(np.float32))
-        over = terminated or truncated
-    env.close()
-    assert info["is_success"]
+    assert _played(1, kind=kind)["is_success"]
 
 
 def test_a_grip_harder_than_a_part_bears_makes_it_scrap():
+    cycle = _played(2, crush_force=18.0, told_crush_force=90.0)["cycle"]
+    assert cycle["failure"] == "crushed" and cycle["peak_force_n"] > 18.0
+
+
+@pytest.mark.parametrize("told", [1.0, 1.3])  # of the truth
+def test_nobody_grips_harder_than_the_recipe_says_the_part_bears(told):
+    info = _played(2, grip=-1.0, crush_force=24.0, told_crush_force=24.0 * told)
+    assert info["is_success"] and 0.4 * 24.0 < info["cycle"]["peak_force_n"] < 24.0
+
+
+def _played(seed: int, grip: float | None = None, **changed: Any) -> dict[str, Any]:
+    """Last info of the guided program's episode with a changed part; whenever it grips, with the action ``grip``."""
     env = PickPlaceEnv()
     law = PickPlaceProgram(load_program_config("guided"), CELL.motion, CELL.rates, CELL.load_robot().gripper)
-    scenario = env.plant.draw(2)
-    env.begin(replace(scenario, part=replace(scenario.part, crush_force=18.0, told_crush_force=90.0)))
+    scenario = env.plant.draw(seed)
+    env.begin(replace(scenario, part=replace(scenario.part, **changed)))
     over = False
     while not over:
-        _, _, terminated, truncated, info = env.step(law.act(env.view).astype(np.float32))
+        action = law.act(env.view).astype(np.float32)
+        if grip is not None and action[4] < 0.0:
+            action[4] = grip
+        _, _, terminated, truncated, info = env.step(action)
         over = terminated or truncated
     env.close()
-    assert terminated and info["cycle"]["failure"] == "crushed" and info["cycle"]["peak_force_n"] > 18.0
+    return info
