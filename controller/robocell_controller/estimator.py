@@ -30,7 +30,7 @@ class View:
         tcp_yaw: rad.
         tcp_velocity: [3] m/s, of the setpoint.
         part_position: [3] m, part centre.
-        part_yaw: rad, the quarter-turn branch nearest to the previous view's.
+        part_yaw: rad, the quarter turn nearest to the previous view's, at first to the place's.
         part_velocity: [3] m/s, of the belt under it or of the hand that holds it; otherwise 0.
         part_lifted: m, height of the part over where it was last seen lying.
         part: what the recipe tells of it.
@@ -102,9 +102,10 @@ class Estimator:
             setpoint: where the joints were last told to be.
             gripper_command: the gripper command in force.
         """
-        if state.cycle != self._cycle:
-            self._cycle, self._part_yaw = state.cycle, 0.0
         part, place_position = state.part, state.slot_position.copy()
+        place_yaw = nearest_branch(state.slot_yaw, 0.0, part.symmetry)
+        if state.cycle != self._cycle:  # a new part: gripped at the quarter turn that leaves least to turn on its way
+            self._cycle, self._part_yaw = state.cycle, place_yaw
         place_position[2] += part.height / 2
         tcp, jacobian = self._kinematics.pose_and_jacobian(state.q)
         tcp_velocity = jacobian.dot(setpoint.dq)[:3]
@@ -115,7 +116,6 @@ class Estimator:
         if not holding:
             self._lay = position.item(2)
         lifted = position.item(2) - self._lay
-        place_yaw = nearest_branch(state.slot_yaw, 0.0, part.symmetry)
         lift_force = self._lift_force(state, setpoint, jacobian) if holding else 0.0
         return View(  # in the fields' order: a call that names them takes three times as long
             tcp.position, tcp.yaw, tcp_velocity,

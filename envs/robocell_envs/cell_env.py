@@ -38,7 +38,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     9-11  part_from_tcp_fine        m    0.03      ±1     the same, resolved near zero
     12-14 place_from_part           m    0.3       ±3     where the part belongs, seen from the part
     15-17 place_from_part_fine      m    0.03      ±1     the same, resolved near zero
-    18    part_yaw_from_tcp         rad  π/4       ±3     to the nearest quarter turn at the cycle's start
+    18    part_yaw_from_tcp         rad  π/4       ±3     to the quarter turn nearest to the place's
     19    place_yaw_from_part       rad  π/4       ±3
     20-21 part_width, part_height   m    0.08      ±3     from the recipe
     22    gripper_width             m    0.08      ±3
