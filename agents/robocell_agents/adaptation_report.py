@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from robocell_agents.figures import COLOURS, MUTED, STYLE
+from robocell_agents.figures import COLOURS, MUTED, STYLE, svg_file
 from robocell_agents.study_config import REFERENCE
 from robocell_agents.study_document import mark, read_document
 
@@ -45,10 +44,7 @@ def picture(document: Document) -> str:
         right[1].tick_params(labelleft=False)
         handles, labels = right[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=2)
-        buffer = io.StringIO()
-        title = "What the policy can know, and what it does"
-        figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Title": title})
-    return buffer.getvalue().replace("'DejaVu Sans'", "sans-serif").replace("DejaVu Sans", "sans-serif")
+        return svg_file(figure, "What the policy can know, and what it does")
 
 
 def adaptation_table(document: Document) -> Table:

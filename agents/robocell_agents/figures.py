@@ -158,6 +158,13 @@ def _level(axes: Axes, value: float, label: str) -> None:
         axes.legend(loc="lower right")
 
 
+def svg_file(figure: Figure, title: str) -> str:
+    """The figure as the text of an SVG file, without a date and in the reader's own sans serif."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Title": title})
+    return buffer.getvalue().replace("'DejaVu Sans'", "sans-serif").replace("DejaVu Sans", "sans-serif")
+
+
 def _svg(figure: Figure, description: str) -> str:
     """The figure as an SVG element, without the XML prologue and without a date."""
     buffer = io.StringIO()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
-from robocell_agents.figures import BAND, COLOURS, INK, MUTED, STYLE
+from robocell_agents.figures import BAND, COLOURS, INK, MUTED, STYLE, svg_file
 from robocell_agents.shift_pace import pace_over_time
 
 _POLICY_COLOURS = (COLOURS[0], "#8c3fa8", "#c0392b")
@@ -151,6 +150,4 @@ def _svg(figure: Figure, document: Document, description: str) -> str:
     looks = {name: _look(document, name) for name in document["contestants"]}
     handles = [Line2D([], [], color=colour, marker=marker, label=name) for name, (colour, marker) in looks.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Title": description})
-    return buffer.getvalue().replace("'DejaVu Sans'", "sans-serif").replace("DejaVu Sans", "sans-serif")
+    return svg_file(figure, description)

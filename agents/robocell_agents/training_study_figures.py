@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import matplotlib as mpl
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from robocell_agents.figures import MUTED, STYLE
+from robocell_agents.figures import MUTED, STYLE, svg_file
 from robocell_controller.contract import Array
 
 _COLOURS = (
@@ -55,9 +54,7 @@ def curves(document: Document) -> str:
         panels[1, 0].set(ylim=(0, None), xlim=(0, None))
         handles = [Line2D([], [], color=colour, label=name.replace("_", " ")) for name, colour in colours.items()]
         figure.legend(handles=handles, loc="outside upper center", ncols=4)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Title": "Learning curves"})
-    return buffer.getvalue().replace("'DejaVu Sans'", "sans-serif").replace("DejaVu Sans", "sans-serif")
+        return svg_file(figure, "Learning curves")
 
 
 def median_curve(runs: list[Rows], key: str) -> tuple[Array, Array]:
