@@ -89,7 +89,9 @@ class PickPlaceProgram:
         opening = self._opening(width + self._config.preshape_m)
         hover = self._over_others(view, height / 2 + self._config.hover_m, aim[2] - _FINGER_TIPS)
         if (aim[:2] != grasp[:2]).any():  # not within reach yet: wait where it will come
-            return self._action(view, offset + _MEET * view.part_velocity + [0.0, 0.0, hover + _WAIT], turn, opening)
+            ahead = offset + _MEET * view.part_velocity + [0.0, 0.0, hover + _WAIT]
+            ahead[:2] *= self._free(view, view.tcp_position[2] - _FINGER_TIPS)
+            return self._action(view, ahead, turn, opening)
         # What keeps a pad from going down beside the part: the hand is off it, or turned against it.
         sideways = float(np.hypot(offset[0], offset[1])) + 0.5 * width * abs(turn)
         if view.obstacle_height > 0.0:
