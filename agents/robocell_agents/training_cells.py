@@ -5,8 +5,10 @@ from __future__ import annotations
 from robocell_agents.changes import load_change
 from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
+from robocell_controller.config import merged
 from robocell_controller.errors import InputError
 from robocell_envs.cell_checks import load_cell
+from robocell_envs.simulation_config import simulation_config
 
 _SHARED = ("robot", "rates", "motion")  # they give observations and actions their meaning
 
@@ -24,4 +26,12 @@ def training_cells(config: TrainingConfig) -> list[CellConfig]:
         for key in _SHARED:
             if getattr(cell, key) != getattr(first[1], key):
                 raise InputError(f"{place}: {key}", "another one", f"that of {config.cell}, for one policy")
-    return list(named.values())
+    return [_rewarded(cell, config.reward) for cell in named.values()]
+
+
+def _rewarded(cell: CellConfig, weights: dict[str, float]) -> CellConfig:
+    """The cell with these weights of reward terms in place of its own."""
+    simulation = merged(cell.simulation, {"task": {"reward": weights}})
+    changed = cell.model_copy(update={"simulation": simulation})
+    simulation_config(changed, "training config: reward, in cell")
+    return changed

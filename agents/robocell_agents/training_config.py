@@ -85,12 +85,14 @@ class TrainingConfig(Config):
     averaging. A ``privileged_critic`` sees the truth behind
     the observation too, see ``robocell_envs.privileged``; ``unseen`` names entries that the actor does not see.
     ``also`` names further cells, and ``changes`` production changes, of which the range ``within`` counts: environments
-    and episodes are dealt out to all of them in turn.
+    and episodes are dealt out to all of them in turn. ``reward`` has weights of reward terms that are other than the
+    cells' own.
     """
 
     cell: str
     also: list[str] = Field(default_factory=list)
     changes: list[str] = Field(default_factory=list)
+    reward: dict[str, float] = Field(default_factory=dict)
     algorithm: Literal["ppo", "sac", "sac_her", "sbx_sac"]
     hidden: Annotated[list[Count], Len(1)]
     n_envs: Count

@@ -117,16 +117,17 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One policy period."""
         verdict = self.path.command(action)
-        before = self.plant.now
+        before, record = self.plant.now, self.plant.record
+        energy, force = record.energy, record.peak_force
         self.plant.play(verdict.segment)
         self._clock.wait()
         self._steps += 1
         outcome = self.plant.outcome()
         placed = outcome == task.PLACED
-        weights = self.plant.config.task.reward
+        spent = task.Spent(self._period, record.energy - energy, record.peak_force - force)
         truncated = outcome is None and self._steps >= self._most_steps
         ended = task.OUT_OF_TIME if truncated else outcome
-        terms = task.reward_terms(weights, before, self.plant.now, ended, self._period)
+        terms = task.reward_terms(self.plant.config.task, before, self.plant.now, ended, spent)
         info: dict[str, Any] = {"reward_terms": terms, "is_success": placed}
         if outcome or truncated:
             info["cycle"] = self._cycle(placed)

@@ -144,9 +144,12 @@ class RewardConfig(Config):
     place_per_m: NotNegative
     grip: NotNegative
     success: NotNegative
+    precision: Annotated[float, Le(0)]
     failure: Annotated[float, Le(0)]
     drop: Annotated[float, Le(0)]
     time_per_s: Annotated[float, Le(0)]
+    energy_per_j: Annotated[float, Le(0)]
+    force_per_n: Annotated[float, Le(0)]
 
 
 class TaskConfig(Config):

@@ -53,3 +53,14 @@ def test_every_cell_needs_an_environment() -> None:
 
 def test_the_adaptive_recipe_trains_on_every_change() -> None:
     assert len(training_cells(load(TrainingConfig, "agents", "adaptive"))) == 26
+
+
+def test_a_training_rewards_in_its_own_way() -> None:
+    plain, belt = training_cells(config(also=["conveyor_pick"], reward={"failure": -20.0}))
+    assert plain.simulation["task"]["reward"]["failure"] == belt.simulation["task"]["reward"]["failure"] == -20.0
+    assert plain.simulation["task"]["reward"]["success"] == 1.25
+
+
+def test_a_reward_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InputError, match=r"reward.*speed"):
+        training_cells(config(reward={"speed": 1.0}))

@@ -33,6 +33,7 @@ PLACED = Measures(
     missed=False,
 )
 IN_HAND = replace(PLACED, held=True, raised=True, clear=-0.02, error=(0.1, 0.0, 0.1))
+NOTHING = task.Spent(0.0, 0.0, 0.0)
 
 
 def _truth(position: np.ndarray, yaw: float = 0.0, effort: float = 0.0, impact: float = 0.0) -> Truth:
@@ -127,7 +128,7 @@ def test_reward_terms_have_their_names_and_weights():
     near = replace(IN_HAND, reach=0.02, error=(0.0, 0.0, 0.1))
     far = replace(near, reach=0.05, error=(0.0, 0.0, 0.4), held=False, raised=False)
     weights = TASK.reward
-    terms = task.reward_terms(weights, far, near, "placed", period=0.04)
+    terms = task.reward_terms(TASK, far, near, "placed", task.Spent(0.04, energy=3.0, force=2.0))
     assert tuple(terms) == task.TERMS
     assert terms["reach"] == pytest.approx(weights.reach_per_m * 0.03)
     assert terms["place"] == pytest.approx(weights.place_per_m * 0.3)
@@ -135,16 +136,26 @@ def test_reward_terms_have_their_names_and_weights():
     assert terms["success"] == weights.success
     assert terms["drop"] == terms["failure"] == 0.0
     assert terms["time"] == pytest.approx(weights.time_per_s * 0.04)
+    assert terms["energy"] == pytest.approx(weights.energy_per_j * 3.0)
+    assert terms["force"] == pytest.approx(weights.force_per_n * 2.0)
+
+
+def test_only_a_placed_part_is_asked_for_precision():
+    off = replace(PLACED, error=(0.6 * TASK.place_tolerance_m, 0.0, 0.0), yaw_error=0.8 * TASK.yaw_tolerance_rad)
+    for ended, expected in (("placed", 0.36 + 0.64), ("collision", 0.0), (None, 0.0)):
+        terms = task.reward_terms(TASK, IN_HAND, off, ended, NOTHING)
+        assert terms["precision"] == pytest.approx(TASK.reward.precision * expected)
+    assert task.imprecision(TASK, replace(off, binned=True)) == 0.0
 
 
 def test_a_failure_costs_and_an_open_cycle_does_not():
     for ended, expected in (("collision", TASK.reward.failure), ("missed", TASK.reward.failure), (None, 0.0)):
-        terms = task.reward_terms(TASK.reward, IN_HAND, IN_HAND, ended, period=0.04)
+        terms = task.reward_terms(TASK, IN_HAND, IN_HAND, ended, NOTHING)
         assert terms["failure"] == expected and terms["success"] == 0.0
 
 
 def test_going_round_in_circles_earns_nothing():
     loop = [PLACED, IN_HAND, replace(IN_HAND, reach=0.3, error=(0.3, 0.1, 0.0)), PLACED]
-    earned = [task.reward_terms(TASK.reward, before, now, None, period=0.04) for before, now in pairwise(loop)]
+    earned = [task.reward_terms(TASK, before, now, None, NOTHING) for before, now in pairwise(loop)]
     for name in ("reach", "place", "grip"):
         assert sum(terms[name] for terms in earned) == pytest.approx(0.0, abs=1e-12)

@@ -11,7 +11,7 @@ from robocell_controller.estimator import is_holding, nearest_branch
 from robocell_controller.record import record
 from robocell_controller.stations import Point
 from robocell_envs.scenario import Scenario
-from robocell_envs.simulation_config import RewardConfig, TaskConfig
+from robocell_envs.simulation_config import TaskConfig
 from robocell_envs.world import Truth
 
 PLACED, OFF_TABLE, COLLISION, CRUSHED, MISSED = "placed", "off_table", "collision", "crushed", "missed"
@@ -19,7 +19,7 @@ OUT_OF_TIME = "out_of_time"  # a failure as the others are: who has misplaced a 
 _FALLEN = -0.02  # m, height of the part's centre
 _SEATED = 0.005  # m, greatest height error of a part that lies in the slot
 _RAISED = 0.01  # m over its support: counts as lifted
-TERMS = ("reach", "place", "grip", "success", "failure", "drop", "time")
+TERMS = ("reach", "place", "grip", "success", "precision", "failure", "drop", "time", "energy", "force")
 
 
 @record(frozen=True, slots=True)
@@ -67,6 +67,15 @@ class Measures:
     def placement_error(self) -> float:
         """Horizontal distance of the part from its place, m."""
         return math.hypot(self.error[0], self.error[1])
+
+
+@record(frozen=True, slots=True)
+class Spent:
+    """What a policy period has taken: time, s; work of the joints, J; growth of the greatest force on the part, N."""
+
+    time: float
+    energy: float
+    force: float
 
 
 def place_position(scenario: Scenario) -> Array:
@@ -162,20 +171,32 @@ def failure_class(config: TaskConfig, now: Measures, was_lifted: bool, drops: in
     return "hand_not_clear" if in_slot(config, now) else "misplaced"
 
 
+def imprecision(config: TaskConfig, now: Measures) -> float:
+    """How far a part is off its place, as shares of the tolerances, squared: 0 to 2; 0 for one in its bin."""
+    if now.binned:
+        return 0.0
+    return (now.placement_error / config.place_tolerance_m) ** 2 + (now.yaw_error / config.yaw_tolerance_rad) ** 2
+
+
 def reward_terms(
-    weights: RewardConfig, before: Measures, now: Measures, ended: str | None, period: float
+    config: TaskConfig, before: Measures, now: Measures, ended: str | None, spent: Spent
 ) -> dict[str, float]:
     """Weighted terms by name; their sum is the reward.
 
-    ``ended`` is how the cycle has ended, if it has: its outcome, or ``OUT_OF_TIME``; ``period`` is the policy period
-    in s. Reach, place and grip are differences of potentials, so they cancel over any closed loop.
+    ``ended`` is how the cycle has ended, if it has: its outcome, or ``OUT_OF_TIME``. Reach, place and grip are
+    differences of potentials, so they cancel over any closed loop. Without precision, success would be a cliff: who
+    is hurried comes ever nearer to its edge, and rarely sees it.
     """
+    weights, placed = config.reward, ended == PLACED
     return {
         "reach": weights.reach_per_m * (before.reach - now.reach),
         "place": weights.place_per_m * (before.distance - now.distance),
         "grip": weights.grip * (float(now.held and now.raised) - float(before.held and before.raised)),
-        "success": weights.success * float(ended == PLACED),
+        "success": weights.success * float(placed),
+        "precision": weights.precision * imprecision(config, now) if placed else 0.0,
         "failure": weights.failure * float(ended not in (None, PLACED)),
         "drop": weights.drop * float(dropped(before, now)),
-        "time": weights.time_per_s * period,
+        "time": weights.time_per_s * spent.time,
+        "energy": weights.energy_per_j * spent.energy,
+        "force": weights.force_per_n * spent.force,
     }
