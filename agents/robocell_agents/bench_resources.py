@@ -14,7 +14,7 @@ import numpy as np
 from robocell_agents.grouped_vec_env import GroupedVecEnv
 from robocell_agents.workers import worker_pool
 
-_ENVS = 8  # stepped together
+_ENVS = 32  # stepped together, as in training
 _STEPS = 50  # of each of them in one turn
 _MORE = 8  # environments in one process beside the first
 _WARM_UP = 100  # resets before memory is watched: by then allocators have what they keep
@@ -34,7 +34,7 @@ def resources(name: str, rounds: int, resets: int) -> dict[str, Any]:
 
 
 def _throughput(name: str, rounds: int) -> dict[str, float]:
-    """Steps of all environments per second of wall time, actions at random."""
+    """Steps of 32 environments together, as training steps them, per second of wall time; actions at random."""
     vectorised = [GroupedVecEnv([partial(_make, name)] * _ENVS, workers) for workers in (1, 2)]
     for env in vectorised:
         env.seed(0)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import select
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,6 +25,7 @@ from stable_baselines3.common.vec_env.util import dict_to_obs
 from robocell_agents.workers import ignore_interrupts
 
 Maker = Callable[[], gymnasium.Env[Any, Any]]
+_WATCH = 0.5e-3  # s for which a process looks out for a message before it sleeps until that comes
 
 
 class GroupedVecEnv(VecEnv):
@@ -147,6 +150,7 @@ def _work(pipe: Connection, packed: bytes) -> None:
     env: _Share | None = None
     try:
         while True:
+            _look_out(pipe)
             name, arguments, keywords = pipe.recv()
             try:
                 env = env or _Share(cloudpickle.loads(packed))
@@ -163,7 +167,17 @@ def _send(pipe: Connection, message: Any) -> None:
     pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
 
+def _look_out(pipe: Connection) -> None:
+    """Waits awake for a moment: waking a process takes a core that has gone to sleep longer than most waits last."""
+    poller = select.poll()
+    poller.register(pipe, select.POLLIN)
+    until = time.perf_counter() + _WATCH
+    while not poller.poll(0) and time.perf_counter() < until:
+        pass
+
+
 def _received(pipe: Connection) -> Any:
+    _look_out(pipe)
     result = pipe.recv()
     if isinstance(result, Exception):
         raise result

@@ -136,14 +136,17 @@ class Motion:
         half = 0.5 * self._period
         axes = zip(action, pose.position.tolist(), present.tolist(), self._walls, strict=False)
         linear = [
-            max(
-                min(scale * share, self._speed_limit(upper - position - half * speed)),
-                -self._speed_limit(position + half * speed - lower),
-            )
+            self._held_back(scale * share, upper - position - half * speed, position + half * speed - lower)
             for share, position, speed, (lower, upper) in axes
         ]
         x, y = pose.rotation.item(0, 2), pose.rotation.item(1, 2)  # tilt: TCP z axis × straight down = (-y, x, 0)
         return np.array([*linear, -self._upright * y, self._upright * x, self._yaw_rate * action[3]])
+
+    def _held_back(self, speed: float, above: float, below: float) -> float:
+        """A speed along one axis, m/s, with so much room, m, to the upper and to the lower wall."""
+        if above >= 0.0 and below >= 0.0:  # inside the box only the wall ahead matters
+            return min(speed, self._speed_limit(above)) if speed > 0.0 else max(speed, -self._speed_limit(below))
+        return max(min(speed, self._speed_limit(above)), -self._speed_limit(below))
 
     def _speed_limit(self, room: float) -> float:
         """Speed towards a wall, m/s, from which the TCP stops before it.

@@ -49,24 +49,43 @@ class Belt:
         self._drum = run.speed  # its speed now
         self._pace: float | None = None  # of the belt itself now; at first what faults leave of the drum's
         self.speed_share = self.friction_share = 1.0  # what faults leave of them
+        self._config = config
+        self._rides_until = 0.0  # m, travel up to which all parts ride along by themselves, see drive
 
     def carry(self, body: int, part: Part) -> None:
         """From now on pushes this part whenever it lies on the belt."""
         self._parts[body] = part
+        self._rides_until = 0.0
 
     def release(self, body: int) -> None:
         """A part will not lie on the belt again."""
         self._parts.pop(body, None)
 
-    def drive(self, time_step: float) -> None:
-        """Moves the belt on by one physics step of ``time_step`` s and pushes the parts on it."""
-        speed, (along_x, along_y) = self._ramp(self._acceleration * time_step), self._along
+    def drive(self, time_step: float, near: bool) -> None:
+        """Moves the belt on by one physics step of ``time_step`` s and pushes the parts on it.
+
+        A part that rides along exactly as fast as the belt, as it does as a rule, goes on so while the belt keeps its
+        speed, nothing that may touch the part is ``near``, and the belt's end is not.
+        """
+        before, speed = self._pace, self._ramp(self._acceleration * time_step)
         self.travel += self._drum * time_step
+        if not near and speed == before and self.travel < self._rides_until:
+            return
+        slipping, (along_x, along_y) = False, self._along
         for body, part in self._parts.items():
             (vx, vy, _), (_, _, spin) = _velocity(body, self._client)
             slip_x, slip_y = speed * along_x - vx, speed * along_y - vy
-            if slip_x or slip_y or abs(spin) > _STILL:  # as a rule a part rides along exactly as fast as the belt
+            if slip_x or slip_y or abs(spin) > _STILL:
+                slipping = True
                 self._push(body, part, (slip_x, slip_y, spin), time_step)
+        ways = [] if near or slipping else [self._way_left(*each) for each in self._parts.items()]
+        self._rides_until = self.travel + min(ways, default=0.0)
+
+    def _way_left(self, body: int, part: Part) -> float:
+        """Until a part comes to the end of the belt, m."""
+        position, _ = pybullet.getBasePositionAndOrientation(body, self._client)
+        along, _ = self._config.coordinates(position)
+        return self._config.length_m / 2 - part.width - along
 
     def _ramp(self, most: float) -> float:
         """Speed of the belt, m/s, one physics step on; drum and belt change theirs by no more than ``most`` m/s."""

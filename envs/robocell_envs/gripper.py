@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from robocell_controller.robot import RobotConfig
 from robocell_envs.bullet import BulletClient, number, pybullet
 from robocell_envs.robot_description import FINGER_JOINTS
@@ -31,6 +33,9 @@ class Gripper:
     mass × velocity error per iteration, from zero in each step: with the fingers' own slow speed as target ten
     iterations reach a fifth of the force, so the pressing finger's target is raised until the force limit is what acts.
     The force rises from zero: at once in full it makes the part spin between the pads, and a finger leap into it.
+
+    Attributes:
+        seen: the fingers' joint states, if they have been read since the last physics step: asking again is slow.
     """
 
     def __init__(self, client: BulletClient, arm: int, robot: RobotConfig, physics_hz: int) -> None:
@@ -44,6 +49,7 @@ class Gripper:
         self._pressed = 0.0
         self._driven: float | None = None
         self._force_share = self._pad_share = 1.0
+        self.seen: tuple[Any, ...] | None = None
 
     def drive(self, command: float, near: bool) -> None:
         """One tick: [0, 1] goes to that share of the stroke, [-1, 0) grips with that share of the force.
@@ -57,6 +63,7 @@ class Gripper:
             for joint in FINGER_JOINTS:
                 self._go(joint, command * self._config.stroke_m / 2, self._gain, self._config.force_max_n)
             self._driven, self._state = command, _FREE
+        self.seen = None  # a physics step follows
 
     def wear(self, force_share: float, pad_friction_share: float) -> None:
         """From now on only these shares are left of the commanded force and of the pads' friction."""
@@ -72,7 +79,7 @@ class Gripper:
 
     def _close(self, force: float, near: bool) -> None:
         """One tick of closing or gripping; Bullet keeps a motor's target, so only changes are sent."""
-        left, right = _joint_states(self._arm, FINGER_JOINTS, self._number)
+        left, right = self.seen or _joint_states(self._arm, FINGER_JOINTS, self._number)
         left_speed, right_speed, state, speed = left[1], right[1], self._state, self._speed
         if state == _GRIPPING and -right_speed > _LOST * speed:
             self._state = _CLOSING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from robocell_controller.contract import Array
 from robocell_envs.simulation_config import SensorConfig
 
 _ROUNDING = 1e-9  # s
+_AHEAD = 32  # samples whose noise is drawn at once
 Seed = int | list[int] | np.random.SeedSequence
 
 
@@ -28,12 +30,13 @@ class Sensor:
         """
         self._delay, self._dropout = config.delay_s, config.dropout
         self._period = 1.0 / config.rate_hz
-        self._noise, bias = config.spreads()
-        self._noisy = bool(self._noise.any())
+        noise, bias = config.spreads()
+        self._noisy = bool(noise.any())
         self._biased = bool(bias.any())
         if self._noisy or self._biased or self._dropout:
             self._stream = np.random.default_rng(seed)
         self._bias = bias * self._stream.standard_normal(len(truth)) if self._biased else bias
+        self._noise = _noise(self._stream, noise, 1 if self._dropout else _AHEAD) if self._noisy else iter(())
         self._next = time + self._period
         self._pending: deque[tuple[float, Array]] = deque()
         self._latest = (time - config.delay_s, truth + self._bias)
@@ -47,7 +50,7 @@ class Sensor:
         self._next += self._period * math.ceil((time + _ROUNDING - self._next) / self._period)
         value = truth + self._bias if self._biased else truth
         if self._noisy:
-            value = value + self._noise * self._stream.standard_normal(len(truth))
+            value = value + next(self._noise)
         if not self.stuck:
             self._taken = value
         lost = self._dropout and self._stream.random() < self._dropout
@@ -63,3 +66,9 @@ class Sensor:
         while self._pending and self._pending[0][0] <= time - self._delay + _ROUNDING:
             self._latest = self._pending.popleft()
         return self._latest[1], time - self._latest[0]
+
+
+def _noise(stream: np.random.Generator, spread: Array, ahead: int) -> Iterator[Array]:
+    """Noise [n] of one sample after another, drawn for ``ahead`` samples at once: the same numbers, but quicker."""
+    while True:
+        yield from spread * stream.standard_normal((ahead, len(spread)))

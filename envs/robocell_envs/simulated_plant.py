@@ -198,7 +198,8 @@ class SimulatedPlant:
         self.world.forget_forces()
         if self.flow:
             self.flow.move(truth.belt_travel)
-        self._sample(truth, (self._joints, self._gripper, self._tracker, self._belt))
+        there = (self._joints, self._gripper, self._tracker)
+        self._sample(truth, (*there, self._belt) if self.world.belt else there)
         time = self.time
         before, self.now = self.now, self._measure()
         record = self.record

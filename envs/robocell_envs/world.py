@@ -124,8 +124,8 @@ class World:
         self._rates = rates
         self._time_step = 1.0 / rates.physics_hz
         self._substeps = rates.physics_hz // rates.controller_hz
-        # s from the start of each physics step to the end of its tick
-        self._remaining = [steps / rates.physics_hz for steps in range(self._substeps, 0, -1)]
+        # s from the start of each physics step to the end of its tick, [steps, 1]
+        self._remaining = np.array([[steps / rates.physics_hz] for steps in range(self._substeps, 0, -1)])
         self._table_friction = table_friction
         self._iterations = solver_iterations
 
@@ -188,7 +188,7 @@ class World:
             for position in positions:
                 _drive_joints(arm, ARM_JOINTS, _POSITION_CONTROL, position, speed, torque, *_ARM_GAINS, client)
                 if belt:
-                    belt.drive(self._time_step)
+                    belt.drive(self._time_step, self.near)
                 _step_physics(client)
             if self.near and not closing:
                 self._watch_hand(closing)
@@ -214,8 +214,8 @@ class World:
 
     def joint_targets(self, q: Array, dq: Array) -> Targets:
         """For each row of the setpoints, see :meth:`follow`: targets of its physics steps (rad), and their speed."""
-        steps = [(q - remaining * dq).tolist() for remaining in self._remaining]
-        return list(zip(zip(*steps, strict=True), dq.tolist(), strict=True))
+        positions = q[:, None] - self._remaining * dq[:, None]
+        return list(zip(positions.tolist(), dq.tolist(), strict=True))
 
     def step(self, position: list[float], speed: list[float]) -> None:
         """Lets one physics step pass, the arm's drives with these targets, rad and rad/s, and nothing else."""
@@ -231,7 +231,9 @@ class World:
     def truth(self) -> Truth:
         """Reads the true state."""
         client = self._client
-        positions, speeds, _, torques = zip(*_joint_states(self.arm, _JOINTS, client), strict=True)
+        states = _joint_states(self.arm, _JOINTS, client)
+        self.gripper.seen = states[JOINTS:]
+        positions, speeds, _, torques = zip(*states, strict=True)
         if not self._stepped:
             torques = (0.0,) * len(_JOINTS)  # Bullet still tells those of the world before
         joints = np.array(positions[:JOINTS] + speeds[:JOINTS] + torques[:JOINTS])

@@ -67,6 +67,18 @@ def test_the_encoder_tells_how_far_the_belt_has_gone(env):
     np.testing.assert_allclose(env.view.part_position, env.plant.truth.part_position, atol=0.004)
 
 
+def test_a_part_that_rides_is_looked_at_again_when_something_near_may_have_pushed_it(env):
+    _begin(env, speed=0.15, friction=0.4)
+    _speeds(env, 10)
+    world, tick = env.plant.world, CELL.rates.tick
+    for near, expected in ((False, 0.10), (True, 0.10 + 0.4 * 9.81 * tick)):
+        world.client.resetBaseVelocity(world.part, [0.0, 0.10, 0.0])
+        world.near = near
+        world.belt.drive(tick, world.near)
+        world.client.stepSimulation()
+        assert world.client.getBaseVelocity(world.part)[0][1] == pytest.approx(expected, rel=0.02)
+
+
 def test_a_halted_belt_ramps_down_and_up_again_and_its_parts_do_not_slide(env):
     _begin(env, speed=0.15, acceleration=0.5, friction=0.4)
     _speeds(env, 10)

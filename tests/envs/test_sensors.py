@@ -58,6 +58,17 @@ def test_noise_has_its_standard_deviation_and_no_bias():
     assert abs(np.corrcoef(errors.T)[0, 1]) < 0.1
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_noise_is_the_streams_in_the_order_of_the_samples(dropout):
+    values, ages = _record(_sensor(4, noise=0.1, dropout=dropout), 100)
+    stream = np.random.default_rng(4)
+    for time, value, age in zip(_times(100), values, ages, strict=True):
+        noise = 0.1 * stream.standard_normal(2)
+        lost = dropout and stream.random() < dropout
+        assert lost == (age > TICK / 2)
+        assert lost or np.array_equal(value, time + noise)
+
+
 def test_bias_is_drawn_once():
     values, _ = _record(_sensor(bias=0.1), 20)
     errors = values - _times(20)[:, None]
