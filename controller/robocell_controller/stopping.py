@@ -82,10 +82,8 @@ class StopLaw:
         """Every joint keeps its share of the speed, as fast as the slowest to brake allows."""
         rate = first = 1.0 / float((speeds * self._per_acceleration).max())  # share of the speed, 1/s
         if self._coasts:
-            moving = setpoint.dq != 0.0
             bearable = self._change - np.sign(setpoint.dq) * setpoint.ddq
-            speed = np.maximum(speeds[moving], _STANDSTILL)
-            first = min(rate, max(float((bearable[moving] / speed).min()), 0.0))
+            first = min(rate, max(float((bearable / np.maximum(speeds, _STANDSTILL)).min()), 0.0))
         left, lost = max(1.0 - self._tick * first, 0.0), self._tick * rate
         ticks = 1 + math.ceil(left / lost - _ROUNDING)
         shares = left - lost * np.arange(ticks)

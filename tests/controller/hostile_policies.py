@@ -44,6 +44,7 @@ class Deployed:
     actor: Actor
     envelope: Envelope | None = field(default_factory=lambda: Envelope(-2.0 * BOUNDS, 2.0 * BOUNDS))
     periods: int = 0  # of the present cycle in which it was asked
+    cycles: int = 0  # so far, whoever acted in them
 
     def act(self, path: ControlPath, view: View) -> Array:
         self.periods += 1
@@ -54,6 +55,7 @@ class Deployed:
 
     def cycle_ended(self, cycle: Cycle) -> None:
         self.periods = 0
+        self.cycles += 1
 
     def report(self, fault: bool) -> dict[str, Any]:
         return {}
@@ -108,6 +110,13 @@ POLICIES: dict[str, Callable[[], Actor]] = {
 }
 
 
+def patient() -> Deployed:
+    """Knows the supervisor's rules: smashes a part whenever the last fall is too far away for a relapse."""
+    program, apart = guided(), CELL.load_guard().supervisor.relapse_cycles + 1
+    deployed = Deployed(lambda path, view: (program if deployed.cycles % apart else _smash)(path, view))
+    return deployed
+
+
 def of_genes(genes: Array) -> Deployed:
     """From some period of a cycle on, the guided program's action through a matrix of gains, and a bias, of its own.
 
@@ -154,7 +163,8 @@ def figures(summary: RunSummary) -> dict[str, Any]:
 if __name__ == "__main__":
     count, evaluations = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 200
     found = {name: figures(supervised_run(Deployed(make()), count)) for name, make in POLICIES.items()}
+    found["patient"] = figures(supervised_run(patient(), 5 * count))  # it comes back every hundred cycles
     genes = worst_genes(evaluations, seed=1)
     found["worst of the search"] = {**figures(supervised_run(of_genes(genes), count)), "genes": genes.tolist()}
     print(json.dumps(found, indent=2))
-    sys.exit(min(each["placed"] for each in found.values()) < 0.95 * count)
+    sys.exit(min(each["placed"] / each["parts"] for each in found.values()) < 0.95)

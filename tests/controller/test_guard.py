@@ -8,7 +8,7 @@ from adversaries import ADVERSARIES, BOUNDS, CELL, LIMITS, REST, ROBOT, accelera
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robocell_controller.clearance import Look
+from robocell_controller.clearance import Clearance, Look
 from robocell_controller.config import parse
 from robocell_controller.contract import Array, JointCommand, Setpoint
 from robocell_controller.errors import InputError
@@ -152,6 +152,18 @@ def test_the_tcp_keeps_to_its_speed() -> None:
     assert 0.19 < speeds.max() <= 0.2 * (1 + 1e-6)
 
 
+def test_a_stop_on_which_the_tcp_would_be_too_fast_is_never_begun() -> None:
+    """Joints 2, 4 and 6 turn so that the TCP rests; along the stop it no longer does."""
+    _, jacobian = KINEMATICS.pose_and_jacobian(REST)
+    dq = np.zeros(7)
+    dq[[1, 3, 5]] = 2.0 * np.linalg.svd(jacobian[[0, 2]][:, [1, 3, 5]])[2][2]
+    assert np.linalg.norm(KINEMATICS.pose(REST + TICK * dq).position - KINEMATICS.pose(REST).position) < 0.002 * TICK
+    for speed, reason in ((0.01, ""), (0.002, "tcp speed")):
+        guard = Guard(ROBOT.model_copy(update={"tcp_speed_m_s": speed}), BOUNDS, CELL.rates)
+        last = guard.resume(Setpoint(REST, dq, STILL), 0.5)
+        assert guard.release(last, accelerated(last, STILL, TICK)).reason == reason
+
+
 def test_from_outside_it_lets_the_arm_come_back_but_no_farther_out() -> None:
     outside = at(0.45, 0.0, BOUNDS.tcp_upper_m[2] + 0.04)
     for direction in (1.0, -1.0):
@@ -256,6 +268,34 @@ def test_the_certified_stop_passes_whatever_else_would_be_said_of_it() -> None:
     np.testing.assert_array_equal(release.setpoint.q, far[0])
     np.testing.assert_array_equal(release.stop.q, far[1:])
     assert GUARD.release(last, replace(wanted, dq=STILL + 1e-9)).reason == "joint velocity"
+
+
+def test_a_step_of_the_certified_stop_passes_where_no_other_would() -> None:
+    """Too fast, too near to the box's side: what brakes as it may has nothing to answer for."""
+    last = drive(GUARD, standing(at(0.45, 0.0, 0.2)), np.array([0.0, 0.5, 0.0]), 30)[-1]
+    side = KINEMATICS.pose(last.stop.q[-1]).position[1] - 0.01
+    bounds = parse(GuardConfig, {**BOUNDS.model_dump(), "tcp_upper_m": [0.78, side, 0.60]}, "x")
+    guard = Guard(ROBOT, bounds, CELL.rates)
+    wanted = JointCommand(last.stop.q[0], last.stop.dq[0], 0.7)
+    assert guard.release(last, wanted).command is wanted
+    assert guard.release(last, wanted).reason == ""
+    assert guard.release(last, accelerated(last, STILL, TICK)).reason == "workspace"
+
+
+def test_it_looks_at_each_tick_too_not_only_along_the_stop() -> None:
+    """The finger tips swing through their lowest point, and of all that is looked at only that is in the plane."""
+    turn, clearance = np.eye(7)[5], Clearance(ROBOT, BOUNDS)
+
+    def height(angle: float) -> float:
+        return float(clearance.spare(REST + angle * turn)[6:13].min())
+
+    lowest = min(np.arange(-0.5, -0.3, 1e-4).tolist(), key=height)
+    plane = {"name": "tray", "normal": [0.0, 0.0, 1.0], "offset_m": height(lowest) + 4e-7}
+    guard = Guard(ROBOT, parse(GuardConfig, {**BOUNDS.model_dump(), "planes": [plane]}, "x"), CELL.rates)
+    sent = [guard.resume(Setpoint(REST + (lowest - 3 * TICK) * turn, turn, STILL), 0.5)]
+    for _ in range(3):
+        sent.append(guard.release(sent[-1], accelerated(sent[-1], STILL, TICK)))
+    assert [release.reason for release in sent] == ["", "", "", "plane clearance"]
 
 
 def test_it_looks_at_a_stop_every_32_ms_and_at_its_end() -> None:

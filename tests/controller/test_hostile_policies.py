@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hostile_policies import GENES, POLICIES, Deployed, guided, of_genes, supervised_run, worst_genes
+from hostile_policies import GENES, POLICIES, Deployed, guided, of_genes, patient, supervised_run, worst_genes
 
 
 def test_a_policy_that_smashes_parts_gets_one_more_chance_and_then_the_program_acts() -> None:
@@ -23,6 +23,13 @@ def test_whatever_the_policy_most_parts_are_placed(name: str) -> None:
     summary = supervised_run(Deployed(POLICIES[name]()), 100)
     assert summary.stopped is None
     assert summary.placed >= 95
+
+
+@pytest.mark.slow
+def test_a_policy_that_knows_the_rules_smashes_few_parts() -> None:
+    summary = supervised_run(patient(), 500)
+    assert summary.stopped is None
+    assert summary.placed >= 475
 
 
 @pytest.mark.slow

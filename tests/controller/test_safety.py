@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import Array, Segment, Setpoint
+from robocell_controller.motion import RatesConfig
 from robocell_controller.robot import JointLimits
 from robocell_controller.safety import SafetyKernel
 
@@ -172,6 +173,14 @@ def test_after_a_stop_the_setpoint_is_where_that_has_led(share: float) -> None:
     assert verdict.segment.gripper == 0.3
 
 
+def test_after_a_stop_of_two_ticks_so_too() -> None:
+    rates = RatesConfig(policy_hz=25, controller_hz=50, physics_hz=50)
+    setpoint = at_speed(0.5)
+    verdict = SafetyKernel(LIMITS, rates).certify(setpoint, Segment(np.tile(REST + 1.0, (2, 1)), np.zeros((2, 7)), 0.3))
+    dq = verdict.segment.dq
+    np.testing.assert_allclose(verdict.setpoint.ddq, (dq[1] - dq[0]) / rates.tick)
+
+
 @pytest.mark.parametrize("gripper", [np.nan, np.inf, -np.inf])
 def test_a_gripper_command_that_is_no_number_is_a_reason_to_stop(gripper: float) -> None:
     verdict = kernel().certify(at_speed(0.1), steady(at_speed(0.1), gripper))
@@ -187,6 +196,11 @@ def test_without_room_to_stop_a_steady_motion_is_refused() -> None:
     assert kernel().certify(near, steady(near)).reason == "joint position"
     far = Setpoint(near.q - 0.2 * TICK * setpoint.dq, near.dq, near.ddq)
     assert kernel().certify(far, steady(far)).reason == ""
+
+
+@pytest.mark.parametrize("limit", [LIMITS.lower, LIMITS.upper])
+def test_a_joint_may_stand_at_its_very_limit(limit: Array) -> None:
+    assert kernel().certify(standing(limit), steady(standing(limit))).reason == ""
 
 
 def test_each_rate_may_be_used_to_its_limit_and_no_further() -> None:

@@ -92,6 +92,8 @@ def test_an_arm_that_can_just_stop_beside_a_limit_does(hz: int, joint: int) -> N
         least = margins(start, stop.q, tick)
         assert least["position"] >= 0.0
         assert min(least["acceleration"], least["jerk"]) > -1e-6
+        assert stop.dq[0, near] == pytest.approx(max(dq[near] - tick * LIMITS.acceleration[near], 0.0))
+        assert stop.dq[:-1].any(axis=1).all()
         q[near] = LIMITS.upper[near] - 0.95 * (room - 1.02 * tick * dq[near])
         assert not law.can_stop(q.tolist(), dq.tolist(), [0.0] * 7)
 
@@ -106,6 +108,10 @@ def test_a_joint_that_speeds_up_too_hard_to_brake_at_once_needs_a_tick_more() ->
     assert law.can_stop(q.tolist(), dq.tolist(), (-ddq).tolist())
     q = LIMITS.upper - room - 1.02 * tick * dq
     assert law.can_stop(q.tolist(), dq.tolist(), ddq.tolist())
+    slow = 0.01 * dq
+    near = LIMITS.upper - slow * slow / 2 / LIMITS.acceleration - 1.5 * tick * slow
+    assert law.can_stop(near.tolist(), slow.tolist(), [0.0] * 7)
+    assert not law.can_stop(near.tolist(), slow.tolist(), ddq.tolist())
     low = LIMITS.lower + room + 1.02 * tick * dq
     assert law.can_stop(low.tolist(), (-dq).tolist(), (-ddq).tolist())
     assert not law.can_stop((LIMITS.lower + 0.99 * room).tolist(), (-dq).tolist(), [0.0] * 7)
@@ -122,3 +128,15 @@ def test_the_slowest_joint_to_brake_sets_the_pace() -> None:
     stop = law_at(125).stop(start)
     assert len(stop.q) == np.ceil(125 * LIMITS.velocity[1] / LIMITS.acceleration[1])
     np.testing.assert_allclose(stop.dq[0, 1], start.dq[1] - LIMITS.acceleration[1] / 125)
+    tenth = replace(start, dq=10 / 125 * LIMITS.acceleration * np.eye(7)[1])
+    assert len(law_at(125).stop(tenth).q) == 10
+
+
+@pytest.mark.parametrize("limit", [LIMITS.lower, LIMITS.upper])
+def test_a_joint_that_stands_at_its_very_limit_keeps_no_other_from_stopping_in_step(limit: Array) -> None:
+    start = moving(
+        np.array([0.0, 0.1, -0.2, 0.0, 0.0, 0.0, 0.0]), np.zeros(7), np.where(np.arange(7) == 0, limit, REST)
+    )
+    assert law_at(125).can_stop(start.q.tolist(), start.dq.tolist(), [0.0] * 7)
+    stop = law_at(125).stop(start)
+    np.testing.assert_allclose(stop.dq[:, 1] / start.dq[1], stop.dq[:, 2] / start.dq[2], atol=1e-12)

@@ -137,6 +137,12 @@ def test_no_progress_brings_the_program_in_the_same_cycle() -> None:
     assert play([GOOD] * 1000, now)[0].level is Level.PROGRAM
 
 
+def test_a_policy_that_is_filtered_gets_no_more_time_for_its_cycle() -> None:
+    now, _ = play([*[GOOD] * (CONFIG.progress_periods - 1 - len(DOUBT)), *DOUBT])
+    assert now.level is Level.FILTERED
+    assert play([GOOD], now)[1] == [Change(Level.FILTERED, Level.PROGRAM, "no progress")]
+
+
 def test_a_new_cycle_has_its_whole_time() -> None:
     now, _ = play([*[GOOD] * 20, NEXT, *[GOOD] * (CONFIG.progress_periods - 1)])
     assert now.level is Level.POLICY
@@ -217,7 +223,7 @@ def test_only_a_fall_to_the_program_counts_as_one() -> None:
 
 
 def test_trouble_in_the_last_period_of_a_cycle_counts_for_that_cycle() -> None:
-    now, changes = play([*[GOOD] * 50, *DOUBT[:-1], replace(BAD, cycle_begins=True)])
+    now, changes = play([*cycles(3), *[GOOD] * 50, *DOUBT[:-1], replace(BAD, cycle_begins=True)])
     assert (now.level, now.in_cycle, now.clean) == (Level.FILTERED, 0, 0)
     assert changes == [Change(Level.POLICY, Level.FILTERED, "workspace")]
     now, _ = play(cycles(CONFIG.filtered_cycles), now)
