@@ -133,6 +133,10 @@ class PermitLost(PlantError):  # noqa: N818 (what has happened, not what is wron
     """The guardian has withdrawn its permission to move."""
 
 
+class StopPressed(PermitLost):
+    """The stop switch was pressed."""
+
+
 class Plant(Protocol):
     """What the controller drives, simulated or real: the arm's drives, the sensors and the stations."""
 

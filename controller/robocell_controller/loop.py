@@ -12,7 +12,7 @@ import numpy as np
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import Clock
-from robocell_controller.contract import CellState, PermitLost, Plant, PlantError
+from robocell_controller.contract import CellState, PermitLost, Plant, PlantError, StopPressed
 from robocell_controller.motion import gripper_action
 from robocell_controller.packml import Cause, Command, StopCategory
 from robocell_controller.periods import Actor, Decision, Periods
@@ -81,6 +81,8 @@ class ControlLoop:
                 self._cycle(last=index == parts - 1)
         except StopRun as stop:
             return self._stop(stop.cause, str(stop))
+        except StopPressed as error:
+            return self._stop(Cause.EMERGENCY_STOP, str(error))
         except PermitLost as error:
             return self._stop(Cause.PERMIT_LOST, str(error))
         except PlantError as error:

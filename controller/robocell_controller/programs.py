@@ -15,7 +15,7 @@ from annotated_types import Gt, Interval
 
 from robocell_controller.config import Config, load
 from robocell_controller.contract import Array
-from robocell_controller.estimator import View
+from robocell_controller.estimator import View, nearest_branch
 from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
@@ -30,7 +30,7 @@ _YIELD = 0.3  # and changes its sideways speed by this share of what it would li
 _MEET = 0.1  # s of its way by which the hand waits ahead of a part that is not within reach yet,
 _WAIT = 0.02  # m, and higher than it travels: at the edge of its reach the arm is slow to stop
 _GENTLY = 0.01  # m, nearest aim below the hand on the way to there: with no room to spare it must not sink too low
-_ALIGNED = 0.15  # rad by which a part may be turned against its slot; another actor may have turned it further
+_ALIGNED = 0.15  # rad by which a part may be turned against its slot
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
 
@@ -114,7 +114,7 @@ class PickPlaceProgram:
         """Up, over and down to the place along an inverted cone; release when there."""
         config = self._config
         offset = view.place_position - view.part_position
-        turn = view.place_yaw - view.part_yaw
+        turn = _turn_left(view)
         sideways = float(np.hypot(offset[0], offset[1]))
         turned = 0.5 * view.part.width * max(0.0, abs(turn) - _ALIGNED)
         if sideways + turned < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
@@ -145,7 +145,7 @@ class PickPlaceProgram:
 
     def _placed(self, view: View) -> bool:
         offset = view.place_position - view.part_position
-        turned = abs(view.place_yaw - view.part_yaw) > 2 * _ALIGNED
+        turned = abs(_turn_left(view)) > 2 * _ALIGNED
         near = np.hypot(offset[0], offset[1]) < 2 * self._config.place_tolerance_m and abs(offset[2]) < 0.01
         return bool(near and not turned)
 
@@ -184,6 +184,11 @@ class PickPlaceProgram:
         """Whether stopping at the aim's height takes clearly more than the tuned deceleration."""
         down, height = max(0.0, -float(view.tcp_velocity[2])), max(0.0, -float(offset[2]))
         return down * down > 2.0 * _BRAKED * self._config.braking_m_s2 * height
+
+
+def _turn_left(view: View) -> float:
+    """By how much the part is to be turned for its slot, rad: another actor may have turned it anyhow."""
+    return nearest_branch(view.place_yaw, view.part_yaw, view.part.symmetry) - view.part_yaw
 
 
 class RigidProgram:

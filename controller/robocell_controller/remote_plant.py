@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from robocell_controller.contract import CellState, JointCommand, PermitLost, PlantError
+from robocell_controller.contract import CellState, JointCommand, PermitLost, PlantError, StopPressed
 from robocell_controller.drive_watch import NO_PERMISSION
 from robocell_controller.guardian import CAUSES
 from robocell_controller.layout import Layout
@@ -40,8 +40,7 @@ class RemotePlant:
         self._words[Word.CONTROLLER_BEAT] = time.monotonic_ns()
         why = CAUSES[self._words[Word.WITHDRAWN]]
         if fault := far.fault or (why and NO_PERMISSION):  # drives that have not begun to move have no fault
-            kind = PermitLost if why or fault == NO_PERMISSION else PlantError
-            raise kind(f"the drives stopped: {fault}{f' ({why})' if why else ''}")
+            raise self._kind(fault, why)(f"the drives stopped: {fault}{f' ({why})' if why else ''}")
         if time.monotonic_ns() - far.stamp > self._lifetime:
             raise PlantError("the plant does not answer")
         return far.state
@@ -69,6 +68,11 @@ class RemotePlant:
 
     def close(self) -> None:
         """Nothing: the plant goes on without a controller, and stands."""
+
+    def _kind(self, fault: str, why: str) -> type[PlantError]:
+        if self._words[Word.STOP]:
+            return StopPressed
+        return PermitLost if why or fault == NO_PERMISSION else PlantError
 
     def _newest(self) -> FarState:
         content = self._layout.state.read()

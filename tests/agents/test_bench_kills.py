@@ -14,6 +14,7 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.log_reader import read_log
 from robocell_controller.order import Order
+from robocell_controller.packml import Cause
 from robocell_controller.plant_process import TRACE
 from robocell_controller.session import Session
 from robocell_controller.shared_memory import Word
@@ -44,11 +45,11 @@ def test_whatever_is_killed_the_arm_stops_in_time_and_the_log_stays(
 
 
 @pytest.mark.usefixtures("real_time")
-def test_the_stop_switch_acts_within_a_tick(cell: CellConfig) -> None:
+def test_the_stop_switch_acts_within_a_tick(cell: CellConfig, tmp_path: Path) -> None:
     pressed = [0]
     with Session(cell, Order("program:guided", "pick_place", 5, True, 1, None)) as session:
-        session.prepare(record=False)
-        session.go(None, {})
+        session.prepare(record=True)
+        session.go(tmp_path / "run.log", {})
 
         def press(_: int) -> None:
             begun = session.layout.words[Word.ORIGIN]
@@ -58,6 +59,8 @@ def test_the_stop_switch_acts_within_a_tick(cell: CellConfig) -> None:
 
         stopped = session.watch(press)["stopped"]
     assert stopped.startswith("the drives stopped: no permission to move")
+    stop = next(event for event in read_log(tmp_path / "run.log").events if event["event"] == "stop")
+    assert stop["code"] == Cause.EMERGENCY_STOP.code
     trace = np.array([TRACE.unpack(content) for content in session.layout.trace.waiting()])
     after = trace[trace[:, 1] > pressed[0]]
     assert not after[:, 2].any()  # in no tick that began after the press did the drives follow

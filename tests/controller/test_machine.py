@@ -10,7 +10,7 @@ import pytest
 
 from robocell_controller.cell import CellConfig
 from robocell_controller.clock import FreeRunningClock
-from robocell_controller.contract import Array, CellState, JointCommand, PermitLost, PlantError
+from robocell_controller.contract import Array, CellState, JointCommand, PermitLost, PlantError, StopPressed
 from robocell_controller.estimator import View
 from robocell_controller.log_reader import read_log
 from robocell_controller.loop import ControlLoop
@@ -106,7 +106,13 @@ def unpermitted(tick: int, state: CellState) -> CellState:
     return state
 
 
-@pytest.mark.parametrize(("spoil", "cause"), [(nan_torque, 6), (gone, 3), (unpermitted, 2)])
+def pressed(tick: int, state: CellState) -> CellState:
+    if tick >= 33:
+        raise StopPressed("the drives stopped: no permission to move (the stop switch)")
+    return state
+
+
+@pytest.mark.parametrize(("spoil", "cause"), [(nan_torque, 6), (gone, 3), (unpermitted, 2), (pressed, 1)])
 def test_a_fault_aborts_with_its_cause(drive: Any, spoil: Spoil, cause: int) -> None:
     summary, states, _ = drive(1, spoil)
     assert [(event["state"], event.get("code")) for event in states[4:]] == [
