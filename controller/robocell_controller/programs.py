@@ -30,7 +30,7 @@ _YIELD = 0.3  # and changes its sideways speed by this share of what it would li
 _MEET = 0.1  # s of its way by which the hand waits ahead of a part that is not within reach yet,
 _WAIT = 0.02  # m, and higher than it travels: at the edge of its reach the arm is slow to stop
 _GENTLY = 0.01  # m, nearest aim below the hand on the way to there: with no room to spare it must not sink too low
-_ALIGNED = 0.15  # rad by which a part may be turned against its slot
+_STRAIGHT = 0.1  # rad by which a part may be turned against its slot when it is let go
 _GRASP_HEIGHT = 0.004  # m over the part's centre: keeps the finger tips off table and tray
 
 
@@ -116,14 +116,14 @@ class PickPlaceProgram:
         offset = view.place_position - view.part_position
         turn = _turn_left(view)
         sideways = float(np.hypot(offset[0], offset[1]))
-        turned = 0.5 * view.part.width * max(0.0, abs(turn) - _ALIGNED)
-        if sideways + turned < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m:
+        close = sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m
+        if close and abs(turn) < _STRAIGHT:
             return self._action(view, np.zeros(3), 0.0, self._opening(view.gripper_width + config.release_m))
         bottom = view.part.height / 2
         hover = self._over_others(view, config.hover_m, view.place_position[2] - bottom)
         slope = config.cone_slope if view.obstacle_height == 0.0 else max(config.cone_slope, _STEEP)
         hover = max(hover, config.hover_m - offset[2] - view.part_lifted)  # over what it lay on, too
-        offset[2] += min(slope * max(0.0, sideways + turned - config.place_tolerance_m), hover)
+        offset[2] += min(slope * max(0.0, sideways - config.place_tolerance_m), hover)
         offset[2] -= config.place_press_m  # aimed a little below the slot's floor, the last millimetres take less long
         if sideways > config.hover_m and view.part_lifted < config.hover_m / 2:
             offset[:2] *= 0.3  # lift clear of what it lay on before crossing it
@@ -145,9 +145,8 @@ class PickPlaceProgram:
 
     def _placed(self, view: View) -> bool:
         offset = view.place_position - view.part_position
-        turned = abs(_turn_left(view)) > 2 * _ALIGNED
         near = np.hypot(offset[0], offset[1]) < 2 * self._config.place_tolerance_m and abs(offset[2]) < 0.01
-        return bool(near and not turned)
+        return bool(near and abs(_turn_left(view)) < 1.5 * _STRAIGHT)
 
     def _retreat(self, view: View) -> Array:
         opening = self._opening(view.part.width + 2 * self._config.release_m)

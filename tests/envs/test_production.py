@@ -202,7 +202,8 @@ def test_a_part_is_let_go_at_the_nearest_quarter_turn_and_not_before_it_is_strai
     shift.reset(seed=0)
     view = shift.view
     there = {"part_position": view.place_position, "part_yaw": view.place_yaw + twisted, "part_lifted": 0.05}
-    action = _law(shift).act(replace(view, holding=True, **there))
+    square = replace(view.part, symmetry=4)
+    action = _law(shift).act(replace(view, holding=True, part=square, **there))
     assert (action[4] > 0.0) == released
     if not released:
         assert action[3] * np.sin(4 * twisted) < 0.0  # turned on to where it takes least
