@@ -1,6 +1,6 @@
 {
   "algorithm": "ed25519",
-  "key": "0dbd549d3a1134f3",
+  "key": "7bf7c7ebaf2f9913",
   "schema_version": 1,
-  "signature": "171f68a6df7d79aa298aa2c2c56ad9b202bb32880717339d4d52b94225b784fb6ad25609d3bfee6ffc8952bdca51fd30dbc3a256a00f529b2f26d62069d69106"
+  "signature": "1ca50ca4f8afb8c326c8eff824c9550c2ea5c503129b1619a80e1bcb688ac02e94aab9cc82c13c1601d888497fe01171a3968f625c772ebc42030800bc14d70d"
 }
