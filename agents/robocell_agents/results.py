@@ -10,6 +10,7 @@ from rich.console import Console
 from robocell_agents.adaptation_report import ADAPTATION, adaptation_files
 from robocell_agents.bench_physics import PHYSICS_COLUMNS, physics_rows
 from robocell_agents.compare import compare
+from robocell_agents.controller_table import controller_table
 from robocell_agents.environment_docs import environments_page
 from robocell_agents.files import read_json, write_text
 from robocell_agents.study_report import STUDY, is_same, read_study, study_files
@@ -53,10 +54,11 @@ def regenerate(folder: Path, check: bool) -> int:
         InputError: a result or a marker is missing.
     """
     root = folder.parent
-    readme, bundles = root / "README.md", root / "docs" / "bundles.md"
+    readme, bundles, controller = root / "README.md", root / "docs" / "bundles.md", root / "docs" / "controller.md"
     texts = {
         readme: _filled(readme, tables(folder)),
         bundles: _filled(bundles, {"trust": trust_table(folder)}),
+        controller: _filled(controller, {"realtime": controller_table(folder)}),
         root / "docs" / "environments.md": environments_page(),
     }
     for study in sorted(folder.glob(f"*/{STUDY}")):

@@ -37,9 +37,13 @@ def test_a_changed_figure_makes_them_stale_and_regenerating_mends_it(copy: Path)
     assert regenerate(copy, check=True) == 0
 
 
-def test_a_changed_figure_of_the_fuzz_makes_the_page_on_bundles_stale(copy: Path) -> None:
-    path = copy / "fuzz_bundle.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"let_in": 0', '"let_in": 1'), encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "figure"),
+    [("fuzz_bundle", '"let_in": 0'), ("fuzz_guard", '"violations": 0'), ("bench_kills", '"limit_violations": 0')],
+)
+def test_a_changed_figure_of_the_docs_makes_their_page_stale(copy: Path, name: str, figure: str) -> None:
+    path = copy / f"{name}.json"
+    path.write_text(path.read_text(encoding="utf-8").replace(figure, figure[:-1] + "1"), encoding="utf-8")
     assert regenerate(copy, check=True) == 1
 
 
