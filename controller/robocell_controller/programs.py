@@ -15,7 +15,7 @@ from annotated_types import Gt, Interval
 
 from robocell_controller.config import Config, load
 from robocell_controller.contract import Array
-from robocell_controller.estimator import View, nearest_branch
+from robocell_controller.estimator import View
 from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
@@ -114,7 +114,7 @@ class PickPlaceProgram:
         """Up, over and down to the place along an inverted cone; release when there."""
         config = self._config
         offset = view.place_position - view.part_position
-        turn = _turn_left(view)
+        turn = view.place_yaw - view.part_yaw
         sideways = float(np.hypot(offset[0], offset[1]))
         close = sideways < config.place_tolerance_m and abs(offset[2]) < config.place_tolerance_m
         if close and abs(turn) < _STRAIGHT:
@@ -146,7 +146,7 @@ class PickPlaceProgram:
     def _placed(self, view: View) -> bool:
         offset = view.place_position - view.part_position
         near = np.hypot(offset[0], offset[1]) < 2 * self._config.place_tolerance_m and abs(offset[2]) < 0.01
-        return bool(near and abs(_turn_left(view)) < 1.5 * _STRAIGHT)
+        return bool(near and abs(view.place_yaw - view.part_yaw) < 1.5 * _STRAIGHT)
 
     def _retreat(self, view: View) -> Array:
         opening = self._opening(view.part.width + 2 * self._config.release_m)
@@ -183,11 +183,6 @@ class PickPlaceProgram:
         """Whether stopping at the aim's height takes clearly more than the tuned deceleration."""
         down, height = max(0.0, -float(view.tcp_velocity[2])), max(0.0, -float(offset[2]))
         return down * down > 2.0 * _BRAKED * self._config.braking_m_s2 * height
-
-
-def _turn_left(view: View) -> float:
-    """By how much the part is to be turned for its slot, rad: another actor may have turned it anyhow."""
-    return nearest_branch(view.place_yaw, view.part_yaw, view.part.symmetry) - view.part_yaw
 
 
 class RigidProgram:
