@@ -19,6 +19,8 @@ _COLUMN = (0, 1, 2)  # joints whose links the wrist and hand could strike,
 _WRIST = (5, 6, 7)  # and those of the wrist; the hand moves with the last
 _POINT = 1e-6  # m, radius of the TCP's shape
 _ROUNDING = 1e-9  # m
+# m of the TCP's box, kept for how far a stop bends between two looks: 0.25 mm in ten million hostile ticks
+_BENT = 0.001
 Look = tuple[bool, list[float]]  # whether all is clear, and where the TCP is: x, y, z in m
 _collisions = pin.computeCollisions
 
@@ -38,7 +40,7 @@ class Clearance:
         for axis, sign in product(range(3), (1.0, -1.0)):
             bound = config.tcp_lower_m[axis] if sign > 0.0 else -config.tcp_upper_m[axis]
             side = self._add_plane(sign * np.eye(3)[axis], bound)
-            self._keep(WORKSPACE, [self._tcp], [side], -_POINT)
+            self._keep(WORKSPACE, [self._tcp], [side], _BENT - _POINT)
         for plane in config.planes:
             side = self._add_plane(np.array(plane.normal), plane.offset_m)
             self._keep(PLANE, moving, [side], config.plane_clearance_m)
