@@ -32,7 +32,7 @@ def _loop(loop: Document) -> Iterator[list[str]]:
         values = latency[name]
         measured = f"{values['p50']:.0f} µs at p50, {values['p99_9']:.0f} at p99.9, {values['max']:.0f} at worst"
         yield [what, measured, f"p99.9 ≤ {asked} ms"]
-    yield ["ticks missed", f"{loop['missed']} of {loop['ticks']}, {loop['busy_processes']} busy processes", "0"]
+    yield ["ticks missed", f"{loop['missed']} of {loop['ticks']}, {loop['hardware']['busy_processes']} busy processes", "0"]
     measured = f"{against['p50']:.1f}× at p50, {against['p99']:.1f}× at p99"
     yield ["a paced inference of SB3 against one of the bundle", measured, "≥ 5×"]
 
@@ -48,7 +48,8 @@ def _kills(kinds: list[Document]) -> Iterator[list[str]]:
 
 
 def _fuzz(fuzz: Document) -> Iterator[list[str]]:
-    yield ["hostile ticks that got past the guard", f"{fuzz['violations']} of {fuzz['ticks']}", "0"]
+    broken = ", ".join(fuzz["violations"]) or "none"
+    yield [f"limits broken in {fuzz['ticks']} hostile ticks", broken, "none"]
     cost = f"{fuzz['guard_us']['p50']:.0f} µs at p50, {fuzz['guard_us']['p99']:.0f} at p99"
     yield ["the guard's part of a tick, computing", cost, "p99 ≤ 100 µs"]
 
