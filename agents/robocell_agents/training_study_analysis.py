@@ -40,14 +40,15 @@ def analyse(
         for name in what.config.recipes:
             runs = [run for run in what.runs if (run.cell, run.recipe) == (cell, name)]
             tested = [tests[run.folder] for run in runs if run.folder in tests]
-            rows = {str(run.seed): _run(run, tests.get(run.folder), errors.get(run.folder)) for run in runs}
-            recipes[name] = {**_over_seeds(list(rows.values()), tested, reference, what.config.reach), "runs": rows}
+            reach = what.config.reach
+            rows = {str(run.seed): _run(run, tests.get(run.folder), errors.get(run.folder), reach) for run in runs}
+            recipes[name] = {**_over_seeds(list(rows.values()), tested, reference, reach), "runs": rows}
         ranked = dict(sorted(recipes.items(), key=lambda entry: _rank(entry[1]), reverse=True))
         cells[cell] = {"reference": reference, "recipes": ranked}
     return {"reach": what.config.reach, "cells": cells}
 
 
-def _run(run: Run, test: Document | None, error: str | None) -> Document:
+def _run(run: Run, test: Document | None, error: str | None, reach: float) -> Document:
     """One run: how long it trained, what its policy does in test, if it has one, and its validations on the way."""
     status = run_folder.read_status(run.folder) if test else {}
     curve = [{key: row[key] for key in _CURVE} for row in run_folder.read_progress(run.folder)]
@@ -55,6 +56,7 @@ def _run(run: Run, test: Document | None, error: str | None) -> Document:
         "run": provenance.portable(str(run.folder)),
         "error": error,
         "wall_s": status.get("wall_s"),
+        "validated_s": next((row["wall_s"] for row in curve if row["success"] >= reach), None),
         "certified_s": (status.get("certified") or {}).get("wall_s"),
         "success": _mean(test, "success") if test else None,
         "parts_per_hour": _mean(test, "parts_per_hour") if test else None,
@@ -66,14 +68,14 @@ def _run(run: Run, test: Document | None, error: str | None) -> Document:
 def _over_seeds(rows: list[Document], tested: list[Document], reference: Document, reach: float) -> Document:
     """Interquartile means with bootstrap intervals; how many seeds got there; geometric mean of paces to the reference.
 
-    ``certified_s`` is the median over all seeds of the time to the target; None where half of them or more miss it.
+    ``validated_s`` and ``certified_s`` are medians over all seeds of the time to the first validation that got there
+    and to the certified target; None where half of the seeds or more did not.
     """
-    times = sorted(row["certified_s"] or math.inf for row in rows)
-    median = statistics.median(times)
     summary: Document = {
         "reached": sum((row["success"] or 0.0) >= reach for row in rows),
         "seeds": len(rows),
-        "certified_s": median if math.isfinite(median) else None,
+        "validated_s": _median_time([row["validated_s"] for row in rows]),
+        "certified_s": _median_time([row["certified_s"] for row in rows]),
         "wall_s": statistics.median(walls) if (walls := [row["wall_s"] for row in rows if row["wall_s"]]) else None,
     }
     for key in ("success", "parts_per_hour"):
@@ -86,6 +88,11 @@ def _over_seeds(rows: list[Document], tested: list[Document], reference: Documen
     ]
     summary["against_reference"] = math.exp(statistics.fmean(ratios)) if ratios else None
     return summary
+
+
+def _median_time(times: list[float | None]) -> float | None:
+    median = statistics.median(math.inf if time is None else time for time in times)
+    return median if math.isfinite(median) else None
 
 
 def _value(metrics: Document, key: str) -> float:

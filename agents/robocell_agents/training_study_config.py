@@ -34,7 +34,8 @@ class TrainingStudyConfig(Config):
         cores: of each run; the run and its workers stay on them.
         side_by_side: runs at a time.
         episodes: test episodes of each condition.
-        reach: success in test from which on a training seed counts as having got there.
+        reach: success from which on a training seed counts as having got there: in validation, how soon; in test,
+            whether.
         runs: folder for the run folders.
         out: folder for the results.
     """

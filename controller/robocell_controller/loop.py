@@ -20,12 +20,15 @@ from robocell_controller.production import Production
 from robocell_controller.rights import no_collections
 from robocell_controller.run_log import Recorder
 from robocell_controller.summary import PLACED, Cycle, RunSummary, failures, median_and_p95, success_rate
+from robocell_controller.supervisor import Level
 from robocell_controller.ticker import StopRun, Ticker
 
-TIME_LIMIT = "time_limit"  # failure class of a cycle that the plant never called finished
+TIME_LIMIT, GIVEN_UP = UNFINISHED = "time_limit", "given_up"  # cycles that the plant never called finished
 _RISE = np.array([0.0, 0.0, 1.0, 0.0, 1.0])  # up, fingers open
 _HOME_HEIGHT = 0.1  # m over the slot
 _AT_HOME = 0.01  # rad
+_CLEARING = 10.0  # s at most, for each of rising and going home; joint by joint no way takes longer than five
+_TRIES = 3  # refused periods after which the arm goes home without rising first
 _LONGEST = 200  # characters of an error in the log
 
 
@@ -58,6 +61,7 @@ class ControlLoop:
         self._production = Production(self._ticker, cell.rates.tick, cell.planned_run_time_s)
         self._path = self._periods.path
         self._clear_height = (cell.motion.workspace_lower_m[2] + cell.motion.workspace_upper_m[2]) / 2
+        self._clearing_periods = round(_CLEARING * cell.rates.policy_hz)
         self._outcomes: Counter[str] = Counter()
         self._times = array("d")  # of placed parts, s
         self._part = -1
@@ -114,41 +118,56 @@ class ControlLoop:
         self._production.take(Command.DONE)
 
     def _cycle(self, last: bool) -> None:
-        """One part, from its presentation to its outcome or the time limit."""
-        begin, outcome = self._ticker.plant_ticks, None
+        """One part, from its presentation to its outcome, the time limit, or a supervisor who gives it up."""
+        begin, outcome, given_up = self._ticker.plant_ticks, None, False
         for left in reversed(range(self._cell.steps_per_cycle)):
             period = self._periods.play(self._periods.decide)
             outcome = self._plant.outcome()
             over = outcome is not None or left == 0
-            self._periods.supervise(replace(period, cycle_begins=over, lost=over and outcome != PLACED))
-            if outcome is not None:
+            ended = replace(period, cycle_begins=over, lost=over and outcome != PLACED)
+            given_up = self._periods.supervise(ended) is Level.HOME
+            if given_up or outcome is not None:
                 break
-        cycle = Cycle(outcome or TIME_LIMIT, (self._ticker.plant_ticks - begin) * self._cell.rates.tick)
+        unfinished = GIVEN_UP if given_up else TIME_LIMIT
+        cycle = Cycle(outcome or unfinished, (self._ticker.plant_ticks - begin) * self._cell.rates.tick)
         self._outcomes[cycle.outcome] += 1
         if cycle.outcome == PLACED:
             self._times.append(cycle.time_s)
         self._production.cycle(cycle)
         self._on_cycle(cycle)
         if not last:
-            if cycle.outcome != PLACED:
-                self._clear()
+            if given_up or cycle.outcome != PLACED:
+                self._rise()
+                self._go_home(supervised=given_up)
             self._next_part()
 
-    def _clear(self) -> None:
-        """After a failure: release, rise, and go home over the slot, whatever posture the failure has left.
+    def _rise(self) -> None:
+        """After a failure: release and rise, if that may be, from whatever posture the failure has left."""
+        tries = _TRIES
+        for _ in range(self._clearing_periods):
+            if not tries or self._path.kinematics.pose(self._path.setpoint.q).position[2] > self._clear_height:
+                break
+            period = self._periods.play(lambda state: (self._path.command(_RISE), _RISE), "clearing")
+            tries -= bool(period.intervention)
+
+    def _go_home(self, supervised: bool) -> None:
+        """Joint by joint to over the slot.
 
         So the next part does not appear inside the hand, and the policy starts where it knows its way.
+
+        Raises:
+            StopRun: the arm does not get there, or the supervisor has seen enough of its way.
         """
         slot = self._ticker.state.slot_position
         home = self._path.kinematics.inverse(slot + np.array([0.0, 0.0, _HOME_HEIGHT]), 0.0)
-        for _ in range(self._cell.steps_per_cycle):
-            if self._path.kinematics.pose(self._path.setpoint.q).position[2] > self._clear_height:
-                break
-            self._periods.play(lambda state: (self._path.command(_RISE), _RISE), "clearing")
-        for _ in range(self._cell.steps_per_cycle):
-            if np.abs(home - self._path.setpoint.q).max() < _AT_HOME:
-                break
-            self._periods.play(lambda state: (self._path.home(home), None), "clearing")
+        for _ in range(self._clearing_periods):
+            period = self._periods.play(lambda state: (self._path.home(home), None), "clearing")
+            there = bool(np.abs(home - self._path.setpoint.q).max() < _AT_HOME)
+            if supervised:
+                self._periods.supervise(replace(period, cycle_begins=there))
+            if there:
+                return
+        raise StopRun(Cause.NO_CONTROLLER, "the arm does not come home")
 
     def _next_part(self) -> None:
         """Asks for a part and is suspended until it is there, which in lock-step with a simulation it is at once."""

@@ -118,19 +118,23 @@ class Periods:
         self._ticker.latencies["inference"].add(self._clock.now() - begin)
         return self.path.command(action), action
 
-    def supervise(self, period: Period) -> None:
+    def supervise(self, period: Period) -> Level | None:
         """Tells a supervised actor how its period went, and records who acts next, if that changes.
+
+        Returns:
+            Who, if that changes.
 
         Raises:
             StopRun: nobody can act safely.
         """
         change = self._actor.ended(period) if isinstance(self._actor, Watched) else None
         if change is None:
-            return
+            return None
         names = {"before": change.before.name.lower(), "after": change.after.name.lower()}
         self._ticker.event("change", **names, reason=change.reason)
         if change.after is Level.STOP:
             raise StopRun(Cause.NO_CONTROLLER, change.reason)
+        return change.after
 
     def brake(self) -> None:
         """Follows the certified stop until the joints stand; trusts no sensor."""

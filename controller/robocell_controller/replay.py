@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +22,12 @@ from robocell_controller.contract import ACTION_SIZE, Array, CellState, JointCom
 from robocell_controller.errors import InputError
 from robocell_controller.estimator import View
 from robocell_controller.log_reader import Log, read_log
-from robocell_controller.loop import TIME_LIMIT, ControlLoop
+from robocell_controller.loop import UNFINISHED, ControlLoop
 from robocell_controller.messages import COMMAND, STATE, pack_command, unpack_state
 from robocell_controller.path import ControlPath
 from robocell_controller.periods import Actor, Watched
 from robocell_controller.run_log import RECORD
-from robocell_controller.supervisor import Change, Period
+from robocell_controller.supervisor import Change, Level, Period
 
 _MISSHAPEN = np.zeros(0)  # stands for every action of a wrong shape: the log does not keep its numbers
 _STATE_AT = RECORD.fields["time"][1] if RECORD.fields else 0
@@ -105,6 +106,7 @@ class _LoggedPlant:
         self.ticks = log.ticks
         self._outcomes = {e["tick"]: e["outcome"] for e in log.events if e["event"] == "cycle"}
         self._stops = {e["tick"]: e["cause"] for e in log.events if e["event"] == "stop"}
+        self.changes = {e["tick"]: _change(e) for e in log.events if e["event"] == "change"}
         self.index = self.same = 0
         self.differs_at: int | None = None
         self.request_stop: Callable[[str], None]  # the loop's, which is made after its plant
@@ -138,7 +140,7 @@ class _LoggedPlant:
 
     def outcome(self) -> str | None:
         outcome = self._outcomes.get(self.index)
-        return None if outcome == TIME_LIMIT else outcome
+        return None if outcome in UNFINISHED else outcome
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -160,8 +162,15 @@ class _LoggedActor:
         return logged
 
     def ended(self, period: Period) -> Change | None:
-        """Its supervisor learns what it learned then."""
-        return self._actor.ended(period) if isinstance(self._actor, Watched) else None
+        """Its supervisor learns what it learned then; without one, the log says what it decided."""
+        if isinstance(self._actor, Watched):
+            return self._actor.ended(period)
+        return self._plant.changes.get(self._plant.index)
+
+
+def _change(event: dict[str, Any]) -> Change:
+    before, after = (Level[event[key].upper()] for key in ("before", "after"))
+    return Change(before, after, event["reason"])
 
 
 def _whole(log: Log) -> int:

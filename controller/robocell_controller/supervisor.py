@@ -1,8 +1,9 @@
-"""The supervisor decides who acts: policy → filtered policy → guided program → controlled stop (Simplex).
+"""The supervisor decides who acts: policy → filtered policy → guided program → way home → controlled stop (Simplex).
 
 A pure state machine over what the last policy period was like. It goes down as soon as it must and up only at the
 start of a cycle. The policy may fall to the program only so often within so many cycles, and each lost part is a fall,
-so that it loses few of them, whatever it does in between. A stop is final until the machine is reset. Changes are
+so that it loses few of them, whatever it does in between. Where the program may not go either, the part is given up and
+the arm goes home; a program that loses part after part stops. A stop is final until the machine is reset. Changes are
 bumpless by themselves: each segment starts at the last setpoint.
 """
 
@@ -26,7 +27,8 @@ class Level(IntEnum):
     POLICY = 0
     FILTERED = 1
     PROGRAM = 2
-    STOP = 3
+    HOME = 3
+    STOP = 4
 
 
 class SupervisorConfig(Config):
@@ -35,7 +37,8 @@ class SupervisorConfig(Config):
     window_periods: WHOLE
     filter_after: WHOLE
     replace_after: WHOLE
-    stop_after: WHOLE
+    give_up_after: WHOLE
+    most_lost: WHOLE
     silent_periods: WHOLE
     progress_periods: WHOLE
     filtered_cycles: WHOLE
@@ -84,6 +87,7 @@ class Supervision:
         in_cycle: periods of this cycle so far.
         clean: whole cycles on end without trouble since this level or one above it.
         cycle_clean: whether the present cycle has had none so far.
+        lost: parts on end that the program has lost, or that were given up.
         falls: for each fall to the program that is remembered, how many cycles ago it was, the newest last.
         ordered: the program was asked for by name, there is no policy to go back to.
     """
@@ -94,6 +98,7 @@ class Supervision:
     in_cycle: int = 0
     clean: int = 0
     cycle_clean: bool = True
+    lost: int = 0
     falls: tuple[int, ...] = ()
     ordered: bool = False
 
@@ -107,7 +112,7 @@ def supervise(now: Supervision, period: Period, config: SupervisorConfig) -> tup
     if demotion:
         return _lowered(seen, *demotion, period)
     if period.cycle_begins:
-        return _at_cycle_begin(seen, config)
+        return _at_cycle_begin(seen, period, config)
     return seen, None
 
 
@@ -130,8 +135,10 @@ def _demotion(seen: Supervision, period: Period, config: SupervisorConfig) -> tu
     """The lower level that is due, and why."""
     troubles = sum(seen.troubled)
     cause = period.intervention or ("outside the training envelope" if period.outside else "no action in time")
+    if seen.level is Level.HOME:
+        return (Level.STOP, f"the way home too: {cause}") if troubles >= config.give_up_after else None
     if seen.level is Level.PROGRAM:
-        return (Level.STOP, f"the program too: {cause}") if troubles >= config.stop_after else None
+        return (Level.HOME, f"the program too: {cause}") if troubles >= config.give_up_after else None
     if period.lost:
         return Level.PROGRAM, "part lost"
     if seen.silent >= config.silent_periods:
@@ -162,10 +169,15 @@ def _lowered(seen: Supervision, level: Level, reason: str, period: Period) -> tu
     return lowered, Change(seen.level, level, reason)
 
 
-def _at_cycle_begin(seen: Supervision, config: SupervisorConfig) -> tuple[Supervision, Change | None]:
+def _at_cycle_begin(seen: Supervision, period: Period, config: SupervisorConfig) -> tuple[Supervision, Change | None]:
     """Counts the cycle that has ended; by clean cycles the policy gets back, unless it has fallen too often."""
     clean = seen.clean + 1 if seen.cycle_clean else 0
-    fresh = replace(seen, in_cycle=0, clean=clean, cycle_clean=True)
+    lost = seen.lost + 1 if period.lost or seen.level is Level.HOME else 0
+    fresh = replace(seen, in_cycle=0, clean=clean, cycle_clean=True, lost=lost)
+    if lost >= config.most_lost:
+        return replace(fresh, level=Level.STOP), Change(seen.level, Level.STOP, f"{lost} parts on end lost")
+    if seen.level is Level.HOME:
+        return replace(fresh, level=Level.PROGRAM, troubled=(), clean=0), Change(Level.HOME, Level.PROGRAM, "home")
     needed = config.dwell_cycles if seen.level is Level.PROGRAM else config.filtered_cycles
     if seen.level is Level.POLICY or clean < needed or _barred(seen, config):
         return fresh, None

@@ -16,6 +16,8 @@ from robocell_controller.packml import Cause
 from robocell_controller.run_log import Recorder
 from robocell_controller.state_check import ContactWatch, state_fault
 
+_BEHIND = 0.5  # of the distance at which a run ends: a joint so far behind goes no farther ahead
+
 
 class StopRun(Exception):  # noqa: N818 (an end of the run, not an error)
     """The run ends early; its message says why, ``cause`` in the machine's terms."""
@@ -90,7 +92,7 @@ class Ticker:
             self.released = self._guard.resume(held, self.released.command.gripper)
 
     def check(self) -> None:
-        """Looks at what is measured; a contact makes the next command a stop.
+        """Looks at what is measured; a contact, or a joint that falls behind, makes the next command a stop.
 
         Raises:
             StopRun: a stop was asked for, a sensor value must not be acted on, or the arm does not follow.
@@ -101,12 +103,15 @@ class Ticker:
             raise StopRun(Cause.STATE_STALE if fault == "stale state" else Cause.STATE_INVALID, fault)
         if self.released is None:
             return
-        error = np.abs(self.state.q - self.released.setpoint.q)
+        ahead, going = self.released.setpoint.q - self.state.q, self.released.setpoint.dq
+        error = np.abs(ahead)
         if (error > self._following).any():
             joint = int(np.argmax(error / self._following))
             raise StopRun(Cause.NOT_FOLLOWING, f"joint {joint + 1} is {error[joint]:.3f} rad from its setpoint")
         if self._contacts.touches(self.state, self.released.setpoint):
             self._fault = "contact"
+        elif ((error > _BEHIND * self._following) & (ahead * going > 0.0)).any():
+            self._fault = "falling behind"
 
     def begin(self, gripper: float) -> None:
         """Bumpless: the guard starts where the joints are, or at what the drives hold.

@@ -68,6 +68,8 @@ def test_every_recipe_is_trained_with_every_seed_and_tested(done: tuple[Path, di
     recipe = document["cells"]["pick_place"]["recipes"]["cloned"]
     runs = recipe["runs"]
     assert list(runs) == ["0", "1"] and runs["0"]["curve"][0]["stage"] == "cloning"
+    soon = [row["wall_s"] for row in runs["0"]["curve"] if row["success"] >= 0.5]
+    assert runs["0"]["validated_s"] == (soon[0] if soon else None)
     alone = evaluate(str(folder / "runs/pick_place/cloned-0"), "nominal", 4, "test")
     assert runs["0"]["conditions"]["nominal"]["success"] == alone["success"]
     assert recipe["success"]["iqm"] == runs["0"]["success"] == alone["success"]["rate"]
@@ -78,7 +80,7 @@ def test_every_recipe_is_trained_with_every_seed_and_tested(done: tuple[Path, di
 def test_a_run_that_failed_is_told_of_and_holds_up_no_other(done: tuple[Path, dict[str, Any]]) -> None:
     recipe = done[1]["cells"]["pick_place"]["recipes"]["cloned"]
     assert "config.yaml" in recipe["runs"]["1"]["error"] and recipe["runs"]["0"]["error"] is None
-    assert recipe["reached"] <= 1 and recipe["seeds"] == 2
+    assert recipe["reached"] <= 1 and recipe["seeds"] == 2 and recipe["validated_s"] is None
     page = (done[0] / "results/small/trainings.md").read_text(encoding="utf-8")
     assert "of 2 |" in page and "| cloned, seed 1 | - | - |" in page and "curves.svg" in page
 

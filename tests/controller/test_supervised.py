@@ -15,7 +15,7 @@ from robocell_controller.contract import Array
 from robocell_controller.envelope import Envelope
 from robocell_controller.estimator import View
 from robocell_controller.log_reader import Log, read_log
-from robocell_controller.loop import ControlLoop
+from robocell_controller.loop import GIVEN_UP, ControlLoop
 from robocell_controller.observer import BOUNDS
 from robocell_controller.path import ControlPath
 from robocell_controller.periods import program_actor
@@ -150,16 +150,39 @@ def test_the_filter_lets_pass_what_the_guard_lets_pass(
     assert replay(ran.path).exact
 
 
-def test_where_the_program_may_not_go_either_the_machine_aborts(
+def test_where_the_program_may_not_go_either_the_part_is_given_up_and_after_a_few_the_machine_aborts(
     cell: CellConfig, drive: Callable[..., Ran], tmp_path: Path
 ) -> None:
-    """The part lies where the guard lets nobody go."""
+    """The parts lie where the guard lets nobody go."""
     narrow = bounded(cell, tmp_path, tcp_lower_m=[0.2, 0.0, 0.006])
-    ran = drive(narrow, Stub(guided(cell), envelope=None))
-    assert ran.summary.stopped is not None
-    assert ran.summary.stopped.startswith("the program too: ")
+    ran = drive(narrow, Stub(guided(cell), envelope=None), 5)
+    most = narrow.load_guard().supervisor.most_lost
+    assert ran.summary.failures == {GIVEN_UP: most}
+    assert [change[0] for change in ran.changes] == ["program", "home"] * most
+    assert [change[1] for change in ran.changes] == [*["home", "program"] * (most - 1), "home", "stop"]
+    assert ran.summary.stopped == "3 parts on end lost"
     states = [(event["state"], event.get("code")) for event in ran.log.events if event["event"] == "state"]
     assert states[-2:] == [("ABORTING", 8), ("ABORTED", 8)]
     assert not ran.log.ticks["dq_setpoint"][-1].any()
     assert replay(ran.path).exact
     assert replay(ran.path, Supervised(narrow, Stub(guided(cell), envelope=None))).exact
+
+
+def test_from_a_part_that_is_given_up_the_arm_goes_home(
+    cell: CellConfig, drive: Callable[..., Ran], tmp_path: Path
+) -> None:
+    narrow = bounded(cell, tmp_path, tcp_lower_m=[0.2, 0.0, 0.006])
+    ran = drive(narrow, Stub(guided(cell), envelope=None), 2)
+    home = np.flatnonzero(ran.log.ticks["reason"] == b"clearing")[-1]
+    posture = narrow.control_path().kinematics.pose(ran.log.ticks["q_setpoint"][home])
+    assert abs(posture.yaw) < 0.02
+    assert posture.position[2] > 0.08
+
+
+def test_an_arm_that_may_not_go_home_either_stops(cell: CellConfig, drive: Callable[..., Ran], tmp_path: Path) -> None:
+    """From where it starts, the guard lets it go nowhere."""
+    shut = bounded(cell, tmp_path, tcp_lower_m=[0.2, 0.0, 0.006], tcp_upper_m=[0.21, 0.01, 0.007])
+    ran = drive(shut, Stub(guided(cell), envelope=None), 2)
+    assert [change[:2] for change in ran.changes] == [("program", "home"), ("home", "stop")]
+    assert ran.summary.stopped is not None
+    assert ran.summary.stopped.startswith("the way home too: ")

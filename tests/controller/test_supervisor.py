@@ -17,6 +17,7 @@ BAD, OUT, SILENT = Period(intervention="workspace"), Period(outside=True), Perio
 LOST = Period(cycle_begins=True, lost=True)
 DOUBT = [BAD] * CONFIG.filter_after  # from the policy to the filtered policy
 FALL = [BAD] * CONFIG.replace_after  # from the policy to the program
+GIVEN_UP = [*[BAD] * CONFIG.give_up_after, NEXT]  # from the program home and back
 
 
 def play(periods: list[Period], now: Supervision | None = None) -> tuple[Supervision, list[Change]]:
@@ -155,14 +156,48 @@ def test_the_program_is_not_blamed_for_the_policys_eyes() -> None:
     assert (now.level, changes) == (Level.PROGRAM, [])
 
 
-def test_trouble_under_the_program_stops_the_arm_for_good() -> None:
+def test_trouble_under_the_program_gives_the_part_up() -> None:
     program, _ = play(FALL)
-    now, changes = play([BAD] * (CONFIG.stop_after - 1), program)
+    now, changes = play([BAD] * (CONFIG.give_up_after - 1), program)
     assert now.level is Level.PROGRAM
     now, changes = play([BAD], now)
-    assert changes == [Change(Level.PROGRAM, Level.STOP, "the program too: workspace")]
+    assert changes == [Change(Level.PROGRAM, Level.HOME, "the program too: workspace")]
+    now, changes = play([*[BAD] * (CONFIG.give_up_after - 1), *[GOOD] * 40, OUT, SILENT], now)
+    assert (now.level, changes) == (Level.HOME, [])
+    now, changes = play([NEXT], now)
+    assert changes == [Change(Level.HOME, Level.PROGRAM, "home")]
+    assert (now.troubled, now.in_cycle, now.clean, now.cycle_clean, now.lost) == ((), 0, 0, True, 1)
+
+
+def test_after_a_part_that_was_given_up_the_policy_comes_back_as_after_any_fall() -> None:
+    now, _ = play([*FALL, *GIVEN_UP, *cycles(CONFIG.dwell_cycles)[:-1]])
+    assert now.level is Level.PROGRAM
+    assert play([NEXT], now)[0].level is Level.POLICY
+
+
+def test_trouble_on_the_way_home_stops_the_arm_for_good() -> None:
+    now, _ = play([*FALL, *GIVEN_UP[:-1]])
+    now, changes = play([BAD] * CONFIG.give_up_after, now)
+    assert changes == [Change(Level.HOME, Level.STOP, "the way home too: workspace")]
     for period in (GOOD, NEXT, BAD, OUT):
         assert supervise(now, period, CONFIG) == (now, None)
+
+
+@pytest.mark.parametrize("cycle", [[GOOD] * 9 + [LOST], GIVEN_UP])
+def test_a_program_that_loses_part_after_part_stops(cycle: list[Period]) -> None:
+    ordered = Supervision(Level.PROGRAM, ordered=True)
+    now, changes = play([*cycle * (CONFIG.most_lost - 1), NEXT, *cycle * (CONFIG.most_lost - 1)], ordered)
+    assert (now.level, now.lost) == (Level.PROGRAM, CONFIG.most_lost - 1)
+    now, changes = play(cycle, now)
+    assert changes[-1].after is Level.STOP
+    assert changes[-1].reason == f"{CONFIG.most_lost} parts on end lost"
+    assert supervise(now, NEXT, CONFIG) == (now, None)
+
+
+def test_parts_that_the_policy_loses_are_not_the_programs() -> None:
+    assert play([LOST])[0].lost == 0
+    now, _ = play([LOST] * 5)  # the policy's, the program's, the policy's, which is barred now, two of the program's
+    assert (now.level, now.lost) == (Level.STOP, CONFIG.most_lost)
 
 
 def test_the_policy_comes_back_only_at_a_cycles_begin_and_after_its_dwell() -> None:
@@ -242,7 +277,7 @@ anything = st.builds(
 
 @given(st.lists(anything, max_size=400))
 @settings(max_examples=50, deadline=None)
-def test_it_only_goes_up_at_a_cycles_begin_and_only_to_the_policy(periods: list[Period]) -> None:
+def test_it_only_goes_up_at_a_cycles_begin_to_the_policy_or_from_home_to_the_program(periods: list[Period]) -> None:
     now = Supervision()
     for period in periods:
         after, change = supervise(now, period, CONFIG)
@@ -252,6 +287,6 @@ def test_it_only_goes_up_at_a_cycles_begin_and_only_to_the_policy(periods: list[
             assert change.reason
             if change.after < change.before:
                 assert period.cycle_begins
-                assert change.after is Level.POLICY
+                assert change.after is (Level.PROGRAM if change.before is Level.HOME else Level.POLICY)
         assert len(after.troubled) <= CONFIG.window_periods
         now = after
