@@ -27,7 +27,7 @@ TIME_LIMIT, GIVEN_UP = UNFINISHED = "time_limit", "given_up"  # cycles that the 
 _RISE = np.array([0.0, 0.0, 1.0, 0.0, 1.0])  # up, fingers open
 _HOME_HEIGHT = 0.1  # m over the slot
 _AT_HOME = 0.01  # rad
-_CLEARING = 10.0  # s at most, for each of rising and going home; joint by joint no way takes longer than five
+_RISING, _HOMING = 2.0, 10.0  # s at most; joint by joint no way takes longer than five
 _TRIES = 3  # refused periods after which the arm goes home without rising first
 _LONGEST = 200  # characters of an error in the log
 
@@ -61,7 +61,7 @@ class ControlLoop:
         self._production = Production(self._ticker, cell.rates.tick, cell.planned_run_time_s)
         self._path = self._periods.path
         self._clear_height = (cell.motion.workspace_lower_m[2] + cell.motion.workspace_upper_m[2]) / 2
-        self._clearing_periods = round(_CLEARING * cell.rates.policy_hz)
+        self._rising, self._homing = (round(time * cell.rates.policy_hz) for time in (_RISING, _HOMING))  # periods
         self._outcomes: Counter[str] = Counter()
         self._times = array("d")  # of placed parts, s
         self._part = -1
@@ -144,7 +144,7 @@ class ControlLoop:
     def _rise(self) -> None:
         """After a failure: release and rise, if that may be, from whatever posture the failure has left."""
         tries = _TRIES
-        for _ in range(self._clearing_periods):
+        for _ in range(self._rising):
             if not tries or self._path.kinematics.pose(self._path.setpoint.q).position[2] > self._clear_height:
                 break
             period = self._periods.play(lambda state: (self._path.command(_RISE), _RISE), "clearing")
@@ -160,7 +160,7 @@ class ControlLoop:
         """
         slot = self._ticker.state.slot_position
         home = self._path.kinematics.inverse(slot + np.array([0.0, 0.0, _HOME_HEIGHT]), 0.0)
-        for _ in range(self._clearing_periods):
+        for _ in range(self._homing):
             period = self._periods.play(lambda state: (self._path.home(home), None), "clearing")
             there = bool(np.abs(home - self._path.setpoint.q).max() < _AT_HOME)
             if supervised:

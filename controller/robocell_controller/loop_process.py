@@ -112,17 +112,17 @@ class _Memory:
     def count(self, _: Cycle) -> None:
         self._words[Word.CYCLES] += 1
         self._begin = self._begin or _used()
-        self._end = _used()
 
     def growth(self) -> dict[str, int]:
-        """Since the first cycle: the collector's runs, blocks allocated and peak memory, KiB."""
+        """From the first cycle until now: the collector's runs, blocks allocated and peak memory, KiB."""
         if self._begin is None:
             return {}
         names = ("collections", "blocks", "peak_kib")
-        return {name: end - begin for name, begin, end in zip(names, self._begin, self._end, strict=True)}
+        return {name: end - begin for name, begin, end in zip(names, self._begin, _used(), strict=True)}
 
 
 def _used() -> tuple[int, int, int]:
+    """Walks all of the allocator's pools: a millisecond where other processes have the caches."""
     collections = sum(generation["collections"] for generation in gc.get_stats())
     return collections, sys.getallocatedblocks(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

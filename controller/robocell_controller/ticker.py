@@ -16,7 +16,8 @@ from robocell_controller.packml import Cause
 from robocell_controller.run_log import Recorder
 from robocell_controller.state_check import ContactWatch, state_fault
 
-_BEHIND = 0.5  # of the distance at which a run ends: a joint so far behind goes no farther ahead
+_BEHIND, _LOST = 0.5, 3.0  # policy periods at full speed: a joint so far behind goes no farther ahead; ends the run.
+# Between them lies what the hand is thrown back by a hard contact while the arm brakes: from there it may still leave.
 
 
 class StopRun(Exception):  # noqa: N818 (an end of the run, not an error)
@@ -42,9 +43,9 @@ class Ticker:
         self._plant, self._clock, self._recorder = plant, clock, recorder
         self._guard = Guard(robot, self._bounds, cell.rates)
         self._contacts = ContactWatch(Kinematics(robot), self._bounds)
-        # An arm farther from its last setpoint than it travels in a policy period at full speed does not follow:
-        # something holds it, a drive is off, or an encoder is wrong. In free motion the simulated arm keeps to
-        # 1.4 mrad.
+        # What a joint travels in a policy period at full speed. One that is farther from its last setpoint than half of
+        # that is held by something, its drive is off, or its encoder is wrong. In free motion the simulated arm keeps
+        # to 1.4 mrad.
         self._following = robot.limits.velocity * cell.rates.tick * cell.rates.ticks
         self._hz = cell.rates.controller_hz
         self.latencies = {name: Latencies() for name in ("inference", "tick", "wake")}
@@ -105,7 +106,7 @@ class Ticker:
             return
         ahead, going = self.released.setpoint.q - self.state.q, self.released.setpoint.dq
         error = np.abs(ahead)
-        if (error > self._following).any():
+        if (error > _LOST * self._following).any():
             joint = int(np.argmax(error / self._following))
             raise StopRun(Cause.NOT_FOLLOWING, f"joint {joint + 1} is {error[joint]:.3f} rad from its setpoint")
         if self._contacts.touches(self.state, self.released.setpoint):

@@ -142,7 +142,7 @@ def test_bad_studies_are_named_before_anything_is_trained(tmp_path: Path, keys: 
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("name", ["bakeoff", "ablations", "time_to_99"])
+@pytest.mark.parametrize("name", ["bakeoff", "ablations", "time_to_99", "adaptive_seeds"])
 def test_the_default_studies_give_all_recipes_the_same_time(name: str) -> None:
     assert is_training_study(name) and not is_training_study("adaptivity")
     what = load_training_study(name)
