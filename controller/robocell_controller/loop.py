@@ -25,6 +25,7 @@ from robocell_controller.ticker import StopRun, Ticker
 
 TIME_LIMIT, GIVEN_UP = UNFINISHED = "time_limit", "given_up"  # cycles that the plant never called finished
 _RISE = np.array([0.0, 0.0, 1.0, 0.0, 1.0])  # up, fingers open
+_NEARLY = 0.02  # m
 _HOME_HEIGHT = 0.1  # m over the slot
 _AT_HOME = 0.01  # rad
 _RISING, _HOMING = 2.0, 10.0  # s at most; joint by joint no way takes longer than five
@@ -137,29 +138,32 @@ class ControlLoop:
         self._on_cycle(cycle)
         if not last:
             if given_up or cycle.outcome != PLACED:
-                self._rise()
-                self._go_home(supervised=given_up)
+                self._clear(supervised=given_up)
             self._next_part()
 
-    def _rise(self) -> None:
-        """After a failure: release and rise, if that may be, from whatever posture the failure has left."""
+    def _rise(self, decide: Callable[[CellState], Decision]) -> None:
+        """Plays what shall lead up over what stands in the cell, as long as that seems to be of use."""
         tries = _TRIES
         for _ in range(self._rising):
             if not tries or self._path.kinematics.pose(self._path.setpoint.q).position[2] > self._clear_height:
                 break
-            period = self._periods.play(lambda state: (self._path.command(_RISE), _RISE), "clearing")
+            period = self._periods.play(decide, "clearing")
             tries -= bool(period.intervention)
 
-    def _go_home(self, supervised: bool) -> None:
-        """Joint by joint to over the slot.
+    def _clear(self, supervised: bool) -> None:
+        """After a failure: release, rise, and go home over the slot, whatever posture the failure has left.
 
-        So the next part does not appear inside the hand, and the policy starts where it knows its way.
+        So the next part does not appear inside the hand, and the policy starts where it knows its way. Where the hand
+        can't rise as it is, twisted or under the folded arm, the TCP makes for a point above home.
 
         Raises:
             StopRun: the arm does not get there, or the supervisor has seen enough of its way.
         """
         slot = self._ticker.state.slot_position
+        above = np.array([*slot[:2], self._clear_height + _NEARLY])
         home = self._path.kinematics.inverse(slot + np.array([0.0, 0.0, _HOME_HEIGHT]), 0.0)
+        self._rise(lambda state: (self._path.command(_RISE), _RISE))
+        self._rise(lambda state: (self._path.escape(above), None))
         for _ in range(self._homing):
             period = self._periods.play(lambda state: (self._path.home(home), None), "clearing")
             there = bool(np.abs(home - self._path.setpoint.q).max() < _AT_HOME)

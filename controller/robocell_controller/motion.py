@@ -21,6 +21,7 @@ from robocell_controller.kinematics import Kinematics, TcpPose
 from robocell_controller.robot import Positive, RobotConfig
 
 _JOINT_MARGIN = 0.02  # rad kept from the joint limits, so that the safety kernel has no reason to act
+_NEAR = 1e-3  # m
 _HOMING_SHARE = 0.5  # of the limits, on the way home
 _ACCELERATION_SHARE = 0.99  # of the data sheet's: room for rounding
 
@@ -89,7 +90,7 @@ class Motion:
         limits = robot.limits
         acceleration = _ACCELERATION_SHARE * limits.acceleration
         self._acceleration, self._ramps = acceleration, acceleration.tolist()
-        self._fastest = limits.velocity
+        self._fastest, self._lower, self._upper = limits.velocity, limits.lower, limits.upper
         self._joints = np.stack([limits.lower, limits.upper, limits.velocity, acceleration], axis=1).tolist()
         self._rest = np.array(robot.rest_posture_rad)
         self._walls = list(zip(config.workspace_lower_m, config.workspace_upper_m, strict=True))
@@ -105,6 +106,20 @@ class Motion:
         twist = self._twist(pose, jacobian.dot(setpoint.dq), action)
         wanted = self.kinematics.solve(jacobian, twist, self._towards_rest(setpoint.q))
         return self._ramped(setpoint, wanted, max(gripper_command(float(action[4])), -firmest))
+
+    def plan_escape(self, setpoint: Setpoint, point: Array) -> Segment:
+        """Segment of an unhurried straight way of the TCP to ``point`` [3] m, however the hand may turn; fingers open.
+
+        A joint at its limit stays there and holds up no other: from a twisted posture an action may lead nowhere.
+        """
+        pose, jacobian = self.kinematics.pose_and_jacobian(setpoint.q)
+        linear, rest, way = jacobian[:3], self._towards_rest(setpoint.q), point - pose.position
+        distance = max(float(np.linalg.norm(way)), _NEAR)
+        speed = min(_HOMING_SHARE * self._speed, math.sqrt(2.0 * self._braking * distance))
+        wanted = rest + np.linalg.pinv(linear).dot(speed * way / distance - linear.dot(rest))
+        room = np.where(wanted > 0.0, self._upper - setpoint.q, setpoint.q - self._lower)
+        free = room > 2.0 * _JOINT_MARGIN + np.abs(wanted) * self._period
+        return self._ramped(setpoint, np.where(free, wanted, 0.0), 1.0)
 
     def plan_home(self, setpoint: Setpoint, goal: Array) -> Segment:
         """Segment of an unhurried way, joint by joint, to the posture ``goal`` [7] rad; the fingers open."""

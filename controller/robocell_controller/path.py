@@ -73,6 +73,10 @@ class ControlPath:
         verdict = self._kernel.certify(self.setpoint, planned)
         return replace(verdict, reason=verdict.reason or "action not finite") if wanted is None else verdict
 
+    def escape(self, point: Array) -> Verdict:
+        """Certified segment of a straight way to ``point`` [3] m, fingers opening; like :meth:`home`."""
+        return self._adopt(self._kernel.certify(self.setpoint, self._motion.plan_escape(self.setpoint, point)))
+
     def home(self, goal: Array) -> Verdict:
         """Certified segment of the way to a posture ``goal`` [7] rad, fingers opening; no policy is asked."""
         return self._adopt(self._kernel.certify(self.setpoint, self._motion.plan_home(self.setpoint, goal)))

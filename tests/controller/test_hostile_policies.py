@@ -17,6 +17,20 @@ def test_the_family_of_the_search_has_the_guided_program_in_it() -> None:
     assert (ours.placed, ours.time_s) == (its.placed, its.time_s)
 
 
+STOPPED_FOR_GOOD = {  # what such policies of the search's family once did to the machine
+    "the arm near itself": [0.42, 1.69, 2.38, 1.17, 1.01, -1.43, 0.76, 1.74, -0.39, -0.7, 0.17, -0.61],
+    "thrown back by a crash": [0.24, 2.42, 1.51, -1.31, -0.08, 0.01, -1.0, -0.88, 3.99, -1.44, -0.46, -1.44],
+    "twisted under the folded arm": [-0.37, 0.1, 1.57, -0.51, 0.41, -1.26, -0.08, -0.79, 1.58, -0.16, -0.43, -2.44],
+}
+
+
+@pytest.mark.parametrize("name", STOPPED_FOR_GOOD)
+def test_from_wherever_a_policy_leaves_the_arm_it_comes_home(name: str) -> None:
+    summary = supervised_run(of_genes(np.array(STOPPED_FOR_GOOD[name])), 8)
+    assert summary.stopped is None
+    assert summary.placed >= 5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", POLICIES)
 def test_whatever_the_policy_most_parts_are_placed(name: str) -> None:
