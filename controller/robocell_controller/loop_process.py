@@ -84,7 +84,7 @@ def _run(cell: CellConfig, acting: Supervised, parts: int, layout: Layout, recor
     clock = DeadlineClock(period, start=start(words[Word.ORIGIN], period, time.monotonic_ns() + _LEAD))
     recorder = Recorder(layout.frames.push) if record else None
 
-    memory, interrupts = _Memory(words), list[int]()
+    memory, interrupts = _Memory(words, parts), list[int]()
 
     def cycle_ended(cycle: Cycle) -> None:
         memory.count(cycle)
@@ -94,6 +94,7 @@ def _run(cell: CellConfig, acting: Supervised, parts: int, layout: Layout, recor
 
     def stop(number: int) -> None:
         interrupts.append(number)
+        memory.end()
         loop.request_stop(signal.Signals(number).name)
 
     with stop_signals(stop):
@@ -103,22 +104,28 @@ def _run(cell: CellConfig, acting: Supervised, parts: int, layout: Layout, recor
 
 
 class _Memory:
-    """Counts cycles, and what piles up in this process after the first."""
+    """Counts cycles, and what piles up in this process from the first one's end to the last one's, or to a stop."""
 
-    def __init__(self, words: memoryview) -> None:
-        self._words = words
+    def __init__(self, words: memoryview, parts: int) -> None:
+        self._words, self._parts = words, parts
         self._begin: tuple[int, int, int] | None = None
+        self._end: tuple[int, int, int] | None = None
 
     def count(self, _: Cycle) -> None:
         self._words[Word.CYCLES] += 1
         self._begin = self._begin or _used()
+        if self._words[Word.CYCLES] == self._parts:
+            self.end()
+
+    def end(self) -> None:
+        self._end = self._end or _used()
 
     def growth(self) -> dict[str, int]:
-        """From the first cycle until now: the collector's runs, blocks allocated and peak memory, KiB."""
-        if self._begin is None:
+        """The collector's runs, blocks allocated and peak memory, KiB; nothing of a run that did not get there."""
+        if self._begin is None or self._end is None:
             return {}
         names = ("collections", "blocks", "peak_kib")
-        return {name: end - begin for name, begin, end in zip(names, self._begin, _used(), strict=True)}
+        return {name: end - begin for name, begin, end in zip(names, self._begin, self._end, strict=True)}
 
 
 def _used() -> tuple[int, int, int]:

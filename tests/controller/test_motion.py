@@ -114,3 +114,18 @@ def test_the_work_area_must_have_a_volume(cell: CellConfig) -> None:
 @pytest.mark.parametrize(("action", "command"), [(-1.0, -0.3), (-0.5, -0.25), (0.0, 0.0), (0.8, 0.8)])
 def test_a_grip_is_no_firmer_than_may_be(motion, start, action, command):
     assert motion.plan(start, [0.0, 0.0, 0.0, 0.0, action], firmest=0.3).gripper == pytest.approx(command)
+
+
+def test_an_escape_leads_up_from_where_no_action_does(cell: CellConfig) -> None:
+    """The hand low and close to the base, the last joint wound up to its limit."""
+    path, rise = cell.control_path(), np.array([0.0, 0.0, 1.0, 0.0, 1.0])
+    path.reset(np.array([-0.61, 0.32, 0.29, -2.81, -1.35, 3.05, -2.87]), np.zeros(7), 1.0)
+    position = path.kinematics.pose(path.setpoint.q).position
+    for _ in range(50):
+        assert path.command(rise).reason == ""
+    assert np.linalg.norm(path.kinematics.pose(path.setpoint.q).position - position) < 0.03
+    above = np.array([0.5, 0.2, 0.25])
+    reasons = {path.escape(above).reason for _ in range(75)}
+    assert reasons == {""}
+    np.testing.assert_allclose(path.kinematics.pose(path.setpoint.q).position, above, atol=1e-3)
+    assert np.abs(path.setpoint.dq).max() < 0.3  # the hand may still turn
