@@ -1,7 +1,9 @@
 """The far side's watch over the drives: follow a command only while it may be followed, else brake.
 
 Every command carries its lifetime, and it is enforced here, where the drives are: whatever becomes of the controller,
-of the link or of the guardian, the arm comes to a stand within its limits.
+of the link or of the guardian, the arm comes to a stand within its limits. It brakes by the guard's law, so from a
+setpoint that the guard let pass it takes the way that was certified then: inside the TCP's box, clear of planes and
+itself.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import numpy as np
 from robocell_controller.contract import Array, JointCommand, Setpoint
 from robocell_controller.messages import FarCommand
 from robocell_controller.robot import JointLimits
+from robocell_controller.stopping import StopLaw
 
 _ROUNDING = 1e-6  # relative; differences of positions carry more rounding than the positions
 
@@ -22,9 +25,7 @@ class DriveWatch:
 
     def __init__(self, limits: JointLimits, tick: float) -> None:
         """Takes the joint limits and the controller period, s."""
-        self._limits, self._tick = limits, tick
-        # Braking may turn the whole acceleration round in one tick, at high rates faster than the jerk limit.
-        self._jerk = np.maximum(limits.jerk, 2.0 * limits.acceleration / tick)
+        self._limits, self._tick, self._stops = limits, tick, StopLaw(limits, tick)
         self.fault = ""
         self.followed = 0
         self.braked = 0
@@ -67,32 +68,23 @@ class DriveWatch:
         velocity = (command.q - self.held.q) / tick
         acceleration = (velocity - self.held.dq) / tick
         jerk = (acceleration - self.held.ddq) / tick
-        stop = command.q + np.sign(velocity) * self._braking_distance(np.abs(velocity))
-        within = (np.minimum(command.q, stop) >= limits.lower) & (np.maximum(command.q, stop) <= limits.upper)
-        within &= np.isfinite(command.dq)
-        for value, limit in ((velocity, limits.velocity), (acceleration, limits.acceleration), (jerk, self._jerk)):
+        within = (command.q >= limits.lower) & (command.q <= limits.upper) & np.isfinite(command.dq)
+        for value, limit in ((velocity, limits.velocity), (acceleration, limits.acceleration), (jerk, limits.jerk)):
             within &= np.abs(value) <= limit * (1.0 + _ROUNDING)
         if not within.all() or not np.isfinite(command.gripper):
             return False
-        self.held, self.gripper, self.by_themselves = (
-            Setpoint(command.q, velocity, acceleration),
-            command.gripper,
-            False,
-        )
+        setpoint = Setpoint(command.q, velocity, acceleration)
+        rest = self._stops.stop(setpoint).q[-1:]
+        if not ((rest >= limits.lower) & (rest <= limits.upper)).all():
+            return False
+        self.held, self.gripper, self.by_themselves = setpoint, command.gripper, False
         return True
 
-    def _braking_distance(self, speed: Array) -> Array:
-        """What :meth:`_brake` takes from a ``speed`` [7] rad/s to the stand, rad: the sum over its ticks."""
-        step = self._limits.acceleration * self._tick
-        ticks = np.floor(speed / step)
-        distance: Array = self._tick * ticks * (speed - step * (ticks + 1.0) / 2.0)
-        return distance
-
     def _brake(self) -> JointCommand:
-        """Each joint slows down at the data sheet's limit; the gripper keeps what it does."""
+        """One tick of the way to the stand; the gripper keeps what it does."""
         self.braked += 1
         self.by_themselves = True
-        speed = np.maximum(np.abs(self.held.dq) - self._limits.acceleration * self._tick, 0.0)
-        dq = np.sign(self.held.dq) * speed
-        self.held = Setpoint(self.held.q + self._tick * dq, dq, (dq - self.held.dq) / self._tick)
-        return JointCommand(self.held.q, dq, self.gripper)
+        stop = self._stops.stop(self.held)
+        q, dq = (stop.q[0], stop.dq[0]) if len(stop.q) else (self.held.q, np.zeros_like(self.held.q))
+        self.held = Setpoint(q, dq, (dq - self.held.dq) / self._tick)
+        return JointCommand(q, dq, self.gripper)

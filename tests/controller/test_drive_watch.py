@@ -9,7 +9,10 @@ from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import JointCommand
 from robocell_controller.drive_watch import DriveWatch
+from robocell_controller.guard import Guard
 from robocell_controller.messages import FarCommand
+from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_envs.simulated_plant import SimulatedPlant
 
 CELL = load(CellConfig, "cells", "pick_place")
 LIMITS, TICK = CELL.load_robot().limits, CELL.rates.tick
@@ -167,3 +170,25 @@ def test_whatever_comes_the_setpoints_stay_within_the_limits(kinds: list[str], s
         else:
             rig.pass_tick(rig.faster() if kind == "fast" else None, 0 if kind == "no permission" else FOREVER)
     rig.assert_within_limits()
+
+
+def test_left_alone_the_drives_take_the_way_that_the_guard_certified() -> None:
+    guard = Guard(CELL.load_robot(), CELL.load_guard(), CELL.rates)
+    plant, path = SimulatedPlant(CELL, seed=1), CELL.control_path()
+    program = PickPlaceProgram(load_program_config("guided"), CELL.motion, CELL.rates, CELL.load_robot().gripper)
+    plant.present()
+    state = plant.read()
+    path.reset(state.q, state.dq, 1.0)
+    release = guard.begin(state.q, state.dq, 1.0)
+    for _ in range(30):
+        segment = path.command(program.act(path.view(plant.read()))).segment
+        for q, dq in zip(segment.q, segment.dq, strict=True):
+            release = guard.release(release, JointCommand(q, dq, segment.gripper))
+            plant.write(release.command)
+            watch = DriveWatch(LIMITS, TICK)
+            watch.hold(release.setpoint.q, release.setpoint.dq, segment.gripper)
+            way = [watch.step(None, 0, 0, FOREVER).q for _ in range(len(release.stop.q))]
+            np.testing.assert_allclose(np.reshape(way, (-1, 7)), release.stop.q, atol=1e-9)
+            assert watch.stands() or not len(release.stop.q)
+    plant.close()
+    assert release.reason == ""
