@@ -115,9 +115,9 @@ def _pick_place(folder: Path) -> str:
 
 
 def _environments(folder: Path) -> str:
-    """The programs in each of the other cells, as ``SUITE-PROGRAM.json`` in ``folder`` tells."""
-    rows = {path.stem: _evaluation(path) for path in sorted(folder.glob("*.json"))}
-    lines = [[name.replace("-", ": program:"), *metric_cells(document)] for name, document in rows.items()]
+    """Programs and the adaptive policy in each of the other cells, as ``SUITE-NAME.json`` in ``folder`` tells."""
+    documents = [_evaluation(path) for path in sorted(folder.glob("*.json"))]
+    lines = [[f"{each['suite']['name']}: {each['policy']}", *metric_cells(each)] for each in documents]
     return markdown_table([["", *COLUMNS], *lines])
 
 

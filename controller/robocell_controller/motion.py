@@ -100,10 +100,15 @@ class Motion:
         self._weights = _weights(rates)
         self._known = np.empty((3, JOINTS))
 
-    def plan(self, setpoint: Setpoint, action: Sequence[float], firmest: float = 1.0) -> Segment:
-        """Segment for one action [5] in [-1, 1], starting at ``setpoint``; at most ``firmest`` of the grip force."""
+    def plan(
+        self, setpoint: Setpoint, action: Sequence[float], firmest: float = 1.0, floor: float = -math.inf
+    ) -> Segment:
+        """Segment for one action [5] in [-1, 1], starting at ``setpoint``.
+
+        Takes at most ``firmest`` of the grip force, and keeps the TCP above ``floor`` m, as above the work area's.
+        """
         pose, jacobian = self.kinematics.pose_and_jacobian(setpoint.q)
-        twist = self._twist(pose, jacobian.dot(setpoint.dq), action)
+        twist = self._twist(pose, jacobian.dot(setpoint.dq), action, floor)
         wanted = self.kinematics.solve(jacobian, twist, self._towards_rest(setpoint.q))
         return self._ramped(setpoint, wanted, max(gripper_command(float(action[4])), -firmest))
 
@@ -145,11 +150,13 @@ class Motion:
         setpoints = weights.dot(known)
         return Segment(setpoints[:n], setpoints[n:], gripper)
 
-    def _twist(self, pose: TcpPose, present: Array, action: Sequence[float]) -> Array:
+    def _twist(self, pose: TcpPose, present: Array, action: Sequence[float], floor: float) -> Array:
         """TCP velocity [6] that an action asks for; ``present`` is that of now, at least [3] m/s."""
         scale = self._speed / max(1.0, math.hypot(action[0], action[1], action[2]))
         half = 0.5 * self._period
-        axes = zip(action, pose.position.tolist(), present.tolist(), self._walls, strict=False)
+        side, across, (bottom, top) = self._walls
+        walls = (side, across, (max(bottom, floor), top))
+        axes = zip(action, pose.position.tolist(), present.tolist(), walls, strict=False)
         linear = [
             self._held_back(scale * share, upper - position - half * speed, position + half * speed - lower)
             for share, position, speed, (lower, upper) in axes

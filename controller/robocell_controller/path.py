@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robocell_controller.contract import ACTION_SIZE, Array, CellState, Setpoint
+from robocell_controller.crossing import ANYWHERE, crossing
 from robocell_controller.estimator import Estimator, View
 from robocell_controller.motion import Motion, MotionConfig, RatesConfig, gripper_action
 from robocell_controller.observer import Observer
@@ -48,12 +49,15 @@ class ControlPath:
         self.setpoint = Setpoint(q.copy(), dq.copy(), np.zeros_like(q))
         self.gripper_command = gripper_command
         self._firmest = 1.0  # share of the gripper's force that the part bears
+        self._crossing = ANYWHERE
         self._estimator.reset()
 
     def view(self, state: CellState) -> View:
         """What a program acts on; call once per policy period."""
         self._firmest = min(1.0, _BEARABLE * state.part.crush_force / self._force)
-        return self._estimator.view(state, self.setpoint, self.gripper_command)
+        view = self._estimator.view(state, self.setpoint, self.gripper_command)
+        self._crossing = crossing(view)
+        return view
 
     def observation(self, view: View) -> npt.NDArray[np.float32]:
         """What a policy acts on."""
@@ -62,14 +66,17 @@ class ControlPath:
     def command(self, action: npt.NDArray[np.floating]) -> Verdict:
         """Certified segment for one action; anything but five finite numbers counts as *stop*, gripper unchanged.
 
-        Whoever acts, the hand grips no harder than the part in the cell bears by its recipe.
+        Whoever acts, the hand grips no harder than the part in the cell bears by its recipe, and crosses other parts
+        above them, see :mod:`robocell_controller.crossing`.
         """
         return self._adopt(self.preview(action))
 
     def preview(self, action: npt.NDArray[np.floating]) -> Verdict:
         """What :meth:`command` would answer now; nothing changes."""
         wanted = _sane(action)
-        planned = self._motion.plan(self.setpoint, self._stop() if wanted is None else wanted, self._firmest)
+        x, y, *others = self._stop() if wanted is None else wanted
+        floor, share = self._crossing.floor, self._crossing.share
+        planned = self._motion.plan(self.setpoint, [share * x, share * y, *others], self._firmest, floor)
         verdict = self._kernel.certify(self.setpoint, planned)
         return replace(verdict, reason=verdict.reason or "action not finite") if wanted is None else verdict
 

@@ -15,14 +15,13 @@ from annotated_types import Gt, Interval
 
 from robocell_controller.config import Config, load
 from robocell_controller.contract import Array
+from robocell_controller.crossing import FINGER_TIPS, ROOM
 from robocell_controller.estimator import View
 from robocell_controller.motion import MotionConfig, RatesConfig, gripper_action
 from robocell_controller.robot import GripperConfig, Positive
 
 _AT_REST = np.zeros(3)
 _LEAST = 0.25  # share of the acceleration that is kept for going down
-_FINGER_TIPS = 0.009  # m below the TCP
-_ROOM = 0.010  # m kept over other parts; half of it must be there before the hand crosses them
 _STEEP = 3.0  # least slope of the cone over a slot between other parts
 _LEAD = 0.06  # s that the hand takes to take on the part's speed; where other parts stand, it waits for that above
 _BRAKED = 1.2  # times the tuned deceleration: whoever must brake harder on the way down stays off the belt first,
@@ -88,10 +87,9 @@ class PickPlaceProgram:
         aim = np.minimum(np.maximum(grasp, self._lower), self._upper)
         offset, turn = aim - view.tcp_position, view.part_yaw - view.tcp_yaw
         opening = self._opening(width + self._config.preshape_m)
-        hover = self._over_others(view, height / 2 + self._config.hover_m, aim[2] - _FINGER_TIPS)
+        hover = self._over_others(view, height / 2 + self._config.hover_m, aim[2] - FINGER_TIPS)
         if (aim[:2] != grasp[:2]).any():  # not within reach yet: wait where it will come
             ahead = offset + _MEET * view.part_velocity + [0.0, 0.0, hover + _WAIT]
-            ahead[:2] *= self._free(view, view.tcp_position[2] - _FINGER_TIPS)
             return self._action(view, ahead, turn, opening)
         # What keeps a pad from going down beside the part: the hand is off it, or turned against it.
         sideways = float(np.hypot(offset[0], offset[1])) + 0.5 * width * abs(turn)
@@ -106,8 +104,6 @@ class PickPlaceProgram:
         offset[2] += min(climb, hover)
         if view.obstacle_height > 0.0 and climb >= hover:
             offset[2] = max(offset[2], -_GENTLY)
-        if sideways > self._config.hover_m:
-            offset[:2] *= self._free(view, view.tcp_position[2] - _FINGER_TIPS)
         return self._action(view, offset, turn, opening, view.part_velocity)
 
     def _carry(self, view: View) -> Array:
@@ -127,21 +123,13 @@ class PickPlaceProgram:
         offset[2] -= config.place_press_m  # aimed a little below the slot's floor, the last millimetres take less long
         if sideways > config.hover_m and view.part_lifted < config.hover_m / 2:
             offset[:2] *= 0.3  # lift clear of what it lay on before crossing it
-        if sideways > config.hover_m:
-            offset[:2] *= self._free(view, view.part_position[2] - bottom)
         return self._action(view, offset, turn, self._grip)
 
     def _over_others(self, view: View, hover: float, lowest: float) -> float:
         """Height over the aim at which to travel, m; ``lowest`` is where the lowest point is at the aim itself."""
         if view.obstacle_height == 0.0:
             return hover
-        return max(hover, view.obstacle_height + _ROOM - lowest)
-
-    def _free(self, view: View, lowest: float) -> float:
-        """Share of the way across that the height of the ``lowest`` point (m) allows: up first where others stand."""
-        if view.obstacle_height == 0.0:
-            return 1.0
-        return float(np.clip((lowest - view.obstacle_height) / (_ROOM / 2), 0.0, 1.0))
+        return max(hover, view.obstacle_height + ROOM - lowest)
 
     def _placed(self, view: View) -> bool:
         offset = view.place_position - view.part_position

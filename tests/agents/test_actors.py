@@ -14,6 +14,7 @@ from robocell_controller.config import load
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.goal_env import PickPlaceGoalEnv
+from robocell_envs.production_env import KittingEnv
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,3 +97,15 @@ def test_bundle_of_another_contract_is_refused_by_the_field_that_differs(env):
     other = env.cell.model_copy(update={"motion": motion})
     with pytest.raises(InputError, match=r"contract\.json: motion\.yaw_rate_rad_s: 2\.5; expected 1\.0, as this cell"):
         load_actor(str(ROOT / "results" / "policies" / "pick_place"), other)
+
+
+def test_a_policy_that_has_learned_with_one_part_at_a_time_fills_a_kit() -> None:
+    kitting = KittingEnv()
+    actor = load_actor(str(ROOT / "results/policies/adaptive"), kitting.cell)
+    observation, _ = kitting.reset(seed=1000010)
+    over = False
+    while not over:
+        observation, _, terminated, truncated, info = kitting.step(actor.act(kitting, observation))
+        over = terminated or truncated
+    kitting.close()
+    assert info["shift"]["failures"] == {} and info["shift"]["placed"] == 9

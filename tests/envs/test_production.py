@@ -188,15 +188,6 @@ def test_missed_parts_are_counted_and_the_next_ones_come(shift):
     assert info["shift"]["failures"] == {"missed": 24} and info["shift"]["parts_per_hour"] == 0.0
 
 
-@pytest.mark.parametrize("y", [0.0, -0.6], ids=["within reach", "beyond"])
-def test_a_hand_that_is_low_between_parts_rises_before_it_goes_to_the_next(shift, y):
-    shift.reset(seed=0)
-    low, next_part = np.array([0.42, 0.2, 0.045]), np.array([0.5, y, 0.05])
-    view = replace(shift.view, tcp_position=low, obstacle_height=0.058, part_position=next_part, holding=False)
-    action = _law(shift).act(view)
-    assert action[2] > 0.0 and np.allclose(action[:2], 0.0, atol=0.01)
-
-
 @pytest.mark.parametrize(("twisted", "released"), [(0.05, True), (-0.05, True), (0.4, False), (-1.2, False)])
 def test_a_part_is_not_let_go_before_it_is_straight(shift, twisted, released):
     shift.reset(seed=0)
