@@ -183,14 +183,21 @@ def test_trouble_on_the_way_home_stops_the_arm_for_good() -> None:
         assert supervise(now, period, CONFIG) == (now, None)
 
 
-@pytest.mark.parametrize("cycle", [[GOOD] * 9 + [LOST], GIVEN_UP])
-def test_a_program_that_loses_part_after_part_stops(cycle: list[Period]) -> None:
+def test_the_way_home_is_no_clean_cycle() -> None:
+    """Not even where the part was given up in the last period of a cycle."""
+    now, _ = play([*FALL, *[BAD] * (CONFIG.give_up_after - 1), replace(BAD, cycle_begins=True)])
+    assert now.level is Level.HOME
+    now, _ = play([GOOD, NEXT], now)
+    assert (now.level, now.clean) == (Level.PROGRAM, 0)
+
+
+@pytest.mark.parametrize(("cycle", "level"), [([GOOD] * 9 + [LOST], Level.PROGRAM), (GIVEN_UP, Level.HOME)])
+def test_a_program_that_loses_part_after_part_stops(cycle: list[Period], level: Level) -> None:
     ordered = Supervision(Level.PROGRAM, ordered=True)
     now, changes = play([*cycle * (CONFIG.most_lost - 1), NEXT, *cycle * (CONFIG.most_lost - 1)], ordered)
     assert (now.level, now.lost) == (Level.PROGRAM, CONFIG.most_lost - 1)
     now, changes = play(cycle, now)
-    assert changes[-1].after is Level.STOP
-    assert changes[-1].reason == f"{CONFIG.most_lost} parts on end lost"
+    assert changes[-1] == Change(level, Level.STOP, f"{CONFIG.most_lost} parts on end lost")
     assert supervise(now, NEXT, CONFIG) == (now, None)
 
 
