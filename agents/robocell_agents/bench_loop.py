@@ -1,6 +1,7 @@
 """``robocell bench loop``: the control loop in real time under load, and its inference against SB3's ``predict``.
 
-The loop runs as ``robocell run --realtime`` runs it. The inferences are paced the same way in a process of their own
+The loop runs as ``robocell run --realtime`` runs it, beside a watch on what the machine itself does to its cores, see
+:mod:`robocell_agents.stalls`. The inferences are paced the same way in a process of their own
 under the same load: policy periods at the cell's rate, taken in turn by the bundle's policy and by a PPO of
 Stable-Baselines3 with the same weights, each between the estimator and the planner of the same path.
 """
@@ -20,6 +21,7 @@ from typing import Any
 from rich.table import Table
 
 from robocell_agents import provenance
+from robocell_agents.stalls import stalls_watched
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load
 from robocell_controller.latency import QUANTILES
@@ -39,7 +41,8 @@ def bench_loop(bundle: Path, seconds: float, load_cores: bool) -> dict[str, Any]
     name = "pick_place"
     cell = load(CellConfig, "cells", name)
     with _load(load_cores):
-        summary, timing = _paced(cell, name, bundle, seconds)
+        with stalls_watched() as stalls:
+            summary, timing = _paced(cell, name, bundle, seconds)
         inference = _inference(bundle, seconds * _INFERENCE_SHARE)
     return {
         **provenance.record(busy_processes=len(cores()) if load_cores else 0),
@@ -47,6 +50,7 @@ def bench_loop(bundle: Path, seconds: float, load_cores: bool) -> dict[str, Any]
         "controller_hz": cell.rates.controller_hz,
         "ticks": round(summary["time_s"] * cell.rates.controller_hz),
         "missed": summary["overruns"],
+        "stalls": stalls,
         "gaps": summary["gaps"],
         "parts": summary["parts"],
         "placed": summary["placed"],
@@ -110,6 +114,11 @@ def loop_table(document: dict[str, Any]) -> Table:
     table.add_row("SB3 against ours", *(f"{ratio:.1f}×" for ratio in document["sb3_against_ours"].values()), "")
     table.add_row("missed of ticks", f"{document['missed']} of {document['ticks']}")
     table.add_row("ticks without a command in time", str(document["gaps"]))
+    for core in document["stalls"]:
+        longest = f"{core['longest_us']:.0f}"
+        table.add_row(
+            f"stalls of core {core['core']} itself, over 2 ms; longest, µs", str(core["stalls"]), "", "", longest
+        )
     table.add_row("collections / blocks / peak KiB grown", " / ".join(_growth(timing)))
     return table
 
