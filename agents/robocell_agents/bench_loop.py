@@ -115,10 +115,8 @@ def loop_table(document: dict[str, Any]) -> Table:
     table.add_row("missed of ticks", f"{document['missed']} of {document['ticks']}")
     table.add_row("ticks without a command in time", str(document["gaps"]))
     for core in document["stalls"]:
-        longest = f"{core['longest_us']:.0f}"
-        table.add_row(
-            f"stalls of core {core['core']} itself, over 2 ms; longest, µs", str(core["stalls"]), "", "", longest
-        )
+        what = f"stalls of core {core['core']} itself, over 2 ms; longest, µs"
+        table.add_row(what, str(core["stalls"]), "", "", f"{core['longest_us']:.0f}")
     table.add_row("collections / blocks / peak KiB grown", " / ".join(_growth(timing)))
     return table
 

@@ -1,7 +1,7 @@
 """How long the cores stand still for everybody, next to a measurement in real time.
 
-On each core a process with the highest real-time priority looks at the clock every millisecond. What makes that one late
-is the machine itself, or the host of a virtual one: no other process can, and no loop on this core can do better.
+On each core a process with the highest real-time priority looks at the clock every millisecond. What makes that one
+late is the machine itself, or the host of a virtual one: no other process can, and no loop on this core can do better.
 """
 
 from __future__ import annotations
@@ -30,9 +30,8 @@ _CODE = "from robocell_agents.stalls import main; main({})"
 def stalls_watched() -> Iterator[list[dict[str, Any]]]:
     """Watches each core while the context lasts; the list is filled at its end, see :func:`watch`."""
     found: list[dict[str, Any]] = []
-    watchers = [
-        subprocess.Popen([sys.executable, "-c", _CODE.format(core)], stdout=subprocess.PIPE) for core in cores()
-    ]
+    commands = [[sys.executable, "-c", _CODE.format(core)] for core in cores()]
+    watchers = [subprocess.Popen(command, stdout=subprocess.PIPE) for command in commands]
     try:
         yield found
     finally:
