@@ -13,6 +13,7 @@ from robocell_agents.compare import compare
 from robocell_agents.controller_table import controller_table
 from robocell_agents.environment_docs import environments_page
 from robocell_agents.files import read_json, write_text
+from robocell_agents.peers_report import PEERS, peers_files
 from robocell_agents.study_report import STUDY, is_same, read_study, study_files
 from robocell_agents.study_tables import readme_tables
 from robocell_agents.tables import (
@@ -67,6 +68,8 @@ def regenerate(folder: Path, check: bool) -> int:
         texts |= training_study_files(trainings.parent)
     for adaptation in sorted(folder.glob(f"*/{ADAPTATION}")):
         texts |= adaptation_files(adaptation.parent)
+    for peers in sorted(folder.glob(f"*/{PEERS}")):
+        texts |= peers_files(peers.parent)
     stale = [path for path, text in texts.items() if not is_same(path, text)]
     if not check:
         for path in stale:

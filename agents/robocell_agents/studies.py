@@ -8,6 +8,9 @@ from rich.table import Table
 
 from robocell_agents.adaptation import adaptation_study, is_adaptation_study
 from robocell_agents.adaptation_report import adaptation_table
+from robocell_agents.peers import peers_study
+from robocell_agents.peers_config import is_peers_study
+from robocell_agents.peers_report import peers_table
 from robocell_agents.study import study
 from robocell_agents.study_tables import study_table
 from robocell_agents.training_study import training_study
@@ -16,12 +19,15 @@ from robocell_agents.training_study_report import training_study_tables
 
 
 def run_study(name_or_path: str, workers: int) -> tuple[list[Table], Path]:
-    """Runs a study of contestants, of trainings or of adaptation; returns tables for the terminal, and its folder."""
+    """Runs a study of contestants, trainings, adaptation or peers; returns tables for the terminal, and its folder."""
     if is_training_study(name_or_path):
         document, folder = training_study(name_or_path, workers)
         return training_study_tables(document), folder
     if is_adaptation_study(name_or_path):
         document, folder = adaptation_study(name_or_path, workers)
         return [adaptation_table(document)], folder
+    if is_peers_study(name_or_path):
+        document, folder = peers_study(name_or_path)
+        return [peers_table(document)], folder
     document, folder = study(name_or_path, workers)
     return [study_table(document)], folder

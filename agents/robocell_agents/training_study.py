@@ -5,38 +5,29 @@ Each run is a process that is held to its own cores. What is finished is not don
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import Queue
 from typing import Any
-
-from rich.progress import Progress
 
 from robocell_agents import provenance, run_folder
 from robocell_agents.actors import PREFIX
 from robocell_agents.evaluate import evaluate, metrics
 from robocell_agents.files import read_json, write_json, write_text
 from robocell_agents.seeds import FIRST_SEED
+from robocell_agents.side_by_side import Job, run_side_by_side
 from robocell_agents.study import fingerprint
 from robocell_agents.study_config import REFERENCE
 from robocell_agents.study_journal import first_difference
 from robocell_agents.suites import Suite
 from robocell_agents.training_study_analysis import analyse
-from robocell_agents.training_study_config import Run, TrainingStudy, cores, load_training_study
+from robocell_agents.training_study_config import Run, TrainingStudy, load_training_study
 from robocell_agents.training_study_report import TRAININGS, training_study_files, training_study_json
 from robocell_controller.errors import InputError
-from robocell_controller.progress import progress_bar
-from robocell_controller.signals import stop_signals
 
 _SEEDS = "test"
 _COMMAND = [sys.executable, "-c", "from robocell_controller.cli import main; main()", "train"]
 _SCORE = "test.json"  # in a run folder, and beside them for the reference
-_DIED = "robocell: error: "
 Document = dict[str, Any]
 
 
@@ -84,65 +75,19 @@ def _check_same(run: Run) -> None:
 
 def _train_all(what: TrainingStudy) -> dict[Path, str]:
     """Trains what is not trained yet; returns what was wrong with those that failed, by run folder."""
-    free: Queue[list[int]] = Queue()
-    for slot in range(what.config.side_by_side):
-        free.put(cores()[slot * what.config.cores : (slot + 1) * what.config.cores])
-    trainings = _Trainings(free)
     missing = [run for run in what.runs if not _finished(run)]
-    with stop_signals(trainings.stop), progress_bar() as progress:
-        bar = progress.add_task(
-            f"study {what.name}: runs", total=len(what.runs), completed=len(what.runs) - len(missing)
-        )
-        with ThreadPoolExecutor(what.config.side_by_side) as pool:
-            errors = list(pool.map(lambda run: trainings.train(run, progress, bar), missing))
-    if trainings.stopped_by:
-        raise SystemExit(128 + trainings.stopped_by)
+    jobs = [
+        Job([*_COMMAND, *_arguments(run, what.config.cores)], run.folder.with_name(f"{run.folder.name}.log"))
+        for run in missing
+    ]
+    errors = run_side_by_side(
+        jobs, what.config.side_by_side, what.config.cores, f"study {what.name}: runs", len(what.runs) - len(missing)
+    )
     return {run.folder: error for run, error in zip(missing, errors, strict=True) if error}
 
 
 def _finished(run: Run) -> bool:
     return (run.folder / "run.json").is_file() and run_folder.read_status(run.folder)["status"] == "finished"
-
-
-class _Trainings:
-    """The processes of the trainings that are going on."""
-
-    def __init__(self, free: Queue[list[int]]) -> None:
-        self._free = free
-        self._going: set[subprocess.Popen[bytes]] = set()
-        self.stopped_by = 0
-
-    def stop(self, number: int) -> None:
-        """Asks all that are going on to end; none begins after that."""
-        self.stopped_by = number
-        for process in list(self._going):
-            process.send_signal(signal.SIGTERM)
-
-    def train(self, run: Run, progress: Progress, bar: Any) -> str:
-        """Begins a training or goes on with it, on free cores; returns what went wrong, if something did."""
-        if self.stopped_by:
-            return ""
-        mine = self._free.get()
-        try:
-            with _log(run).open("ab") as log:
-                process = subprocess.Popen([*_COMMAND, *_arguments(run, len(mine))], stderr=log, stdout=log)
-                self._going.add(process)
-                if self.stopped_by:  # in the moment in between
-                    process.send_signal(signal.SIGTERM)
-                if hasattr(os, "sched_setaffinity"):
-                    os.sched_setaffinity(process.pid, mine)
-                code = process.wait()
-                self._going.remove(process)
-        finally:
-            self._free.put(mine)
-        if not self.stopped_by:
-            progress.advance(bar)
-        return "" if code == 0 else _last_line(_log(run), code)
-
-
-def _log(run: Run) -> Path:
-    run.folder.parent.mkdir(parents=True, exist_ok=True)
-    return run.folder.with_name(f"{run.folder.name}.log")
 
 
 def _arguments(run: Run, workers: int) -> list[str]:
@@ -154,11 +99,6 @@ def _arguments(run: Run, workers: int) -> list[str]:
         return [*arguments, "--resume"]
     shutil.rmtree(run.folder, ignore_errors=True)  # killed before it began
     return arguments
-
-
-def _last_line(log: Path, code: int) -> str:
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return (lines[-1] if lines else f"exit code {code}").removeprefix(_DIED)
 
 
 def _test(what: TrainingStudy, run: Run, workers: int) -> Document:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le, Len, MinLen
 from pydantic import Field
 
+from robocell_agents.side_by_side import cores
 from robocell_agents.study_config import Case, Names, change_cases, suite_cases
 from robocell_agents.suites import Suite
 from robocell_agents.training_cells import training_cells
@@ -131,11 +131,6 @@ def load_training_study(name_or_path: str | Path) -> TrainingStudy:
         for cell, suites in config.cells.items()
     }
     return TrainingStudy(path.stem, config, runs, cases)
-
-
-def cores() -> list[int]:
-    """Numbers of the cores that this process may use."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def _recipe(place: str, content: dict[str, Any], common: dict[str, Any]) -> TrainingConfig:

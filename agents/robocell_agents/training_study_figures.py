@@ -14,7 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from robocell_agents.figures import MUTED, STYLE, svg_file
 from robocell_controller.contract import Array
 
-_COLOURS = (
+PALETTE = (
     "#1f5fae",
     "#e08a1e",
     "#2f8f7b",
@@ -28,7 +28,7 @@ _COLOURS = (
 )
 _KEYS = {"success": "success", "parts_per_hour": "good parts per hour"}
 _POINTS = 200
-_NOT_TRAINING = ("chosen", "certified")  # rows of other episodes, after the training
+NOT_TRAINING = ("chosen", "certified")  # rows of other episodes, after the training
 Document = dict[str, Any]
 Rows = list[dict[str, Any]]
 
@@ -37,7 +37,7 @@ def curves(document: Document) -> str:
     """The figure as the text of an SVG file: thin lines are training seeds, thick ones their median."""
     cells = document["cells"]
     names = list(dict.fromkeys(name for cell in cells.values() for name in sorted(cell["recipes"])))
-    colours = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(names)}
+    colours = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2 * len(cells) + 0.6, 6.4), layout="constrained")
         panels = figure.subplots(len(_KEYS), len(cells), sharex=True, sharey="row", squeeze=False)
@@ -74,7 +74,7 @@ def median_curve(runs: list[Rows], key: str) -> tuple[Array, Array]:
 
 
 def _lines(axes: Axes, runs: list[Rows], key: str, colour: str) -> None:
-    runs = [[row for row in rows if row["stage"] not in _NOT_TRAINING] for rows in runs]
+    runs = [[row for row in rows if row["stage"] not in NOT_TRAINING] for rows in runs]
     for rows in runs:
         minutes = [row["wall_s"] / 60 for row in rows]
         axes.plot(
