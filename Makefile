@@ -77,7 +77,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@test ! -e $(VENV)/.unfinished && $(BIN)/python -c '$(SUPPORTED); import pip' 2>/dev/null || { $(CREATE_VENV); }
 	@touch $(VENV)/.unfinished
 	$(BIN)/python -m pip install --disable-pip-version-check --only-binary pybullet -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -c constraints.txt $(ZOO)
 	@mv $(VENV)/.unfinished $@
+
+# RL Zoo and what its trainings import; all that it asks for (for movies, for tables) would bring older versions of others.
+ZOO := rl_zoo3 sb3-team-hf-integration huggingface_hub httpx2 httpcore2 h11 idna truststore wasabi
 
 SUPPORTED := import sys; assert (3, 10) <= sys.version_info < (3, 12)
 
