@@ -191,6 +191,13 @@ def test_the_default_study_plays_every_change_within_and_beyond():
     assert {"program:guided", "program:rigid", "program:oracle"} < set(what.entries.values())
 
 
+def test_a_thousand_episodes_are_played_of_what_the_default_study_plays():
+    what, default = load_study("thousand"), load_study("adaptivity")
+    assert set(what.cases) == {name for name, case in default.cases.items() if case.kind != "shift"}
+    assert all(what.cases[name].cell == default.cases[name].cell for name in what.cases)
+    assert {case.episodes for case in what.cases.values()} == {1000}
+
+
 def test_the_command_shows_the_ratios_and_says_where_the_rest_is(copy, capsys):
     path, out = copy
     assert execute(["study", str(path), "--workers", "1"]) == 0
