@@ -20,6 +20,7 @@ from robocell_envs.oracle import OracleProgram
 
 Floats = npt.NDArray[np.float32]
 Layers = list[tuple[Floats, Floats]]  # weights [out, in] and biases [out]; tanh between them
+_CORRECTED = "guided"  # the program that a residual policy corrects
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,19 @@ class Transitions:
 
 
 @dataclass(frozen=True, slots=True)
-class Episodes:
-    """Transitions and how their episodes went: success [episodes], time to the end [episodes] s."""
+class Played:
+    """Episodes: which ended well, [n], and how long they took, [n] s."""
 
-    transitions: Transitions
     success: npt.NDArray[np.bool_]
     time_s: Array
+
+    @classmethod
+    def none(cls) -> Played:
+        """Of no episode."""
+        return cls(np.empty(0, dtype=np.bool_), np.empty(0))
+
+    def __add__(self, other: Played) -> Played:
+        return Played(np.append(self.success, other.success), np.append(self.time_s, other.time_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +93,37 @@ def corrected(action: Floats, correction: Floats, share: float) -> Floats:
     return action
 
 
-def collect(cells: list[CellConfig], program: str, actor: Actor, seeds: list[int]) -> Episodes:
+def collect(cells: list[CellConfig], program: str, actor: Actor, seeds: list[int]) -> Transitions:
     """Plays one episode per seed, ``cells`` being dealt out by seed; results depend on the seeds alone."""
     dealt = [cell.model_dump_json() for cell in cells]
     rows: list[tuple[Floats, Floats, Floats, float, Floats, bool, bool]] = []
-    success, time_s = [], []
     for seed in seeds:
-        env, labeller = _worker(dealt[seed % len(dealt)], program)
-        rows += _episode(env, labeller, actor, seed)
-        success.append(rows[-1][5] and env.plant.outcome() == "placed")
-        time_s.append(env.plant.record.time)
+        cell = dealt[seed % len(dealt)]
+        rows += _episode(_env(cell), _program(cell, program), actor, seed)
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     columns[3] = columns[3].astype(np.float32)
-    return Episodes(Transitions(*columns), np.array(success), np.array(time_s))
+    return Transitions(*columns)
 
 
 def collect_parallel(
     pool: Executor, workers: int, cells: list[CellConfig], program: str, actor: Actor, seeds: list[int]
-) -> Episodes:
+) -> Transitions:
     """:func:`collect` spread over a pool; the same result as in one process, in the order of the seeds."""
-    shares = [list(share) for share in np.array_split(seeds, workers) if len(share)]
-    jobs = [pool.submit(collect, cells, program, actor, [int(seed) for seed in share]) for share in shares]
-    return joined([job.result() for job in jobs])
+    jobs = [pool.submit(collect, cells, program, actor, share) for share in _shares(seeds, workers)]
+    return joined_transitions([job.result() for job in jobs])
 
 
-def joined(parts: list[Episodes]) -> Episodes:
-    """Several batches of episodes as one."""
-    return Episodes(
-        joined_transitions([part.transitions for part in parts]),
-        np.concatenate([part.success for part in parts]),
-        np.concatenate([part.time_s for part in parts]),
-    )
+def outcomes(cells: list[CellConfig], actor: Actor, seeds: list[int]) -> Played:
+    """How a student's episodes end, one per seed, ``cells`` being dealt out by seed; nothing is labelled or kept."""
+    dealt = [cell.model_dump_json() for cell in cells]
+    ends = [_outcome(dealt[seed % len(dealt)], actor, seed) for seed in seeds]
+    return Played(np.array([success for success, _ in ends]), np.array([time_s for _, time_s in ends]))
+
+
+def outcomes_parallel(pool: Executor, workers: int, cells: list[CellConfig], actor: Actor, seeds: list[int]) -> Played:
+    """:func:`outcomes` spread over a pool; the same result as in one process, in the order of the seeds."""
+    jobs = [pool.submit(outcomes, cells, actor, share) for share in _shares(seeds, workers)]
+    return sum((job.result() for job in jobs), Played.none())
 
 
 def joined_transitions(parts: list[Transitions]) -> Transitions:
@@ -125,13 +133,38 @@ def joined_transitions(parts: list[Transitions]) -> Transitions:
     )
 
 
+def _shares(seeds: list[int], workers: int) -> list[list[int]]:
+    return [share.tolist() for share in np.array_split(seeds, workers) if len(share)]
+
+
 @cache
-def _worker(cell_json: str, program: str) -> tuple[PickPlaceEnv, Program]:
-    """This process's environment and labeller of a cell, made once."""
-    cell = CellConfig.model_validate_json(cell_json)
-    env = PickPlaceEnv(cell)
-    law = PickPlaceProgram(load_program_config(program), cell.motion, cell.rates, cell.load_robot().gripper)
-    return env, OracleProgram(law, env.plant) if program == "oracle" else law
+def _env(cell_json: str) -> PickPlaceEnv:
+    """This process's environment of a cell, made once."""
+    return PickPlaceEnv(CellConfig.model_validate_json(cell_json))
+
+
+@cache
+def _program(cell_json: str, name: str) -> Program:
+    """This process's program ``name`` for a cell, which sees into its environment if it is the oracle."""
+    env = _env(cell_json)
+    cell = env.cell
+    law = PickPlaceProgram(load_program_config(name), cell.motion, cell.rates, cell.load_robot().gripper)
+    return OracleProgram(law, env.plant) if name == "oracle" else law
+
+
+def _outcome(cell_json: str, actor: Actor, seed: int) -> tuple[bool, float]:
+    """Whether the episode ended well, and its time, s."""
+    assert actor.layers is not None
+    env, over, terminated = _env(cell_json), False, False
+    observation, _ = env.reset(seed=seed)
+    while not over:
+        action = student_action(actor.layers, observation)
+        if actor.residual:
+            shown = _program(cell_json, _CORRECTED).act(env.view).astype(np.float32)
+            action = corrected(shown, action, actor.residual)
+        observation, _, terminated, truncated, _ = env.step(action)
+        over = terminated or truncated
+    return terminated and env.plant.outcome() == "placed", env.plant.record.time
 
 
 def _episode(
@@ -144,8 +177,6 @@ def _episode(
     while not done:
         label = labeller.act(env.view).astype(np.float32)
         action = label if actor.layers is None else student_action(actor.layers, observation)
-        if actor.residual:
-            action = corrected(label, action, actor.residual)
         if actor.noise:
             action = action.copy()
             action[:4] += actor.noise * noise.standard_normal(4).astype(np.float32)

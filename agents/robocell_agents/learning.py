@@ -64,7 +64,8 @@ class Stage(BaseCallback):
             self.model.policy.actor_state = self._kept
         if self._config.actor_average and self.rollouts > self._config.critic_warmup_rollouts:
             update_average(self.model, self._config.actor_average)
-        if self.num_timesteps - self.validated_at >= self._config.evaluation.every_steps:
+        moved = self.rollouts > self._config.critic_warmup_rollouts  # before, it is the policy that cloning left
+        if moved and self.num_timesteps - self.validated_at >= self._config.evaluation.every_steps:
             self.validated_at = self.num_timesteps
             self._hooks.validate(self.num_timesteps)
         if time.monotonic() - self._saved_at > _CHECKPOINT_EVERY:

@@ -19,11 +19,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from robocell_agents import pickles
 from robocell_agents.averaging import averaged
 from robocell_agents.certification import certify
+from robocell_agents.demonstrations import Played
 from robocell_agents.finalists import Finalists
 from robocell_agents.run_folder import load_policy
 from robocell_agents.seeds import episode_seeds
 from robocell_agents.training_config import TrainingConfig
-from robocell_agents.validation import Played, Score, play
+from robocell_agents.validation import Score, play
 from robocell_controller.cell import CellConfig
 
 _CERTIFIED = "certified.zip"

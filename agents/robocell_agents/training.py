@@ -144,7 +144,7 @@ class Training:
         parts = []
         for start in range(0, len(seeds), 10 * self._workers):
             share = seeds[start : start + 10 * self._workers]
-            parts.append(collect_parallel(self._pool, self._workers, self.cells, program, actor, share).transitions)
+            parts.append(collect_parallel(self._pool, self._workers, self.cells, program, actor, share))
             progress.advance(bar, len(share))
             if self.stopped_by:
                 raise StoppedError

@@ -8,33 +8,15 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import numpy.typing as npt
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents.cloning import plain_layers
-from robocell_agents.demonstrations import Actor, collect_parallel
+from robocell_agents.demonstrations import Actor, Played, outcomes_parallel
 from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell import CellConfig
-from robocell_controller.contract import Array
 from robocell_controller.statistics import wilson
 
 RELIABLE = 0.99  # success from which on pace decides which of two policies is better
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """Episodes: which ended well, [n], and how long they took, [n] s."""
-
-    success: npt.NDArray[np.bool_]
-    time_s: Array
-
-    @classmethod
-    def none(cls) -> Played:
-        """Of no episode."""
-        return cls(np.empty(0, dtype=np.bool_), np.empty(0))
-
-    def __add__(self, other: Played) -> Played:
-        return Played(np.append(self.success, other.success), np.append(self.time_s, other.time_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +70,7 @@ def play(
     """Plays one episode per seed with the deterministic policy, ``cells`` being dealt out by seed."""
     if config.algorithm == "ppo":
         actor = Actor(plain_layers(model), 0.0, config.residual.share if config.residual else 0.0)
-        episodes = collect_parallel(pool, workers, cells, "guided", actor, seeds)
-        return Played(episodes.success, episodes.time_s)
+        return outcomes_parallel(pool, workers, cells, actor, seeds)
     return _play_here(model, config, cells, seeds)
 
 

@@ -15,7 +15,8 @@ import yaml
 
 from robocell_agents import run_folder
 from robocell_agents.actors import load_actor
-from robocell_agents.demonstrations import Actor, collect, joined
+from robocell_agents.cloning import plain_layers
+from robocell_agents.demonstrations import Actor, collect, joined_transitions, outcomes
 from robocell_agents.export import export
 from robocell_agents.finalists import Finalists
 from robocell_agents.train import train
@@ -23,6 +24,7 @@ from robocell_agents.validation import Score
 from robocell_controller.cell import CellConfig
 from robocell_controller.config import load, locate, merged, read_config, read_yaml
 from robocell_controller.errors import InputError
+from robocell_envs.cell_checks import load_cell
 from robocell_envs.cell_env import PickPlaceEnv
 
 SMALL: dict[str, Any] = {
@@ -197,10 +199,27 @@ def test_a_used_folder_is_not_overwritten(tmp_path: Path) -> None:
         train(config_file(tmp_path), 0, tmp_path / "run", resume=False)
 
 
+def test_a_policy_that_does_not_move_yet_is_not_validated_again(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train(config_file(tmp_path, critic_warmup_rollouts=3, total_steps=320), 0, run, resume=False) == 0
+    assert [(row["stage"], row["steps"]) for row in progress(run)[:-1]] == [("cloning", 0), ("ppo", 256), ("ppo", 320)]
+
+
+def test_outcomes_are_those_of_the_same_episodes_with_labels(tmp_path: Path) -> None:
+    assert train(config_file(tmp_path, total_steps=0, cloning={"steps": 400}), 0, tmp_path / "run", resume=False) == 0
+    cells = [load_cell("pick_place"), load_cell("conveyor_pick")]
+    actor, seeds = Actor(plain_layers(run_folder.load_model(tmp_path / "run")), 0.0), [5, 6, 7, 8]
+    played, rows = outcomes(cells, actor, seeds), collect(cells, "oracle", actor, seeds)
+    ends = np.flatnonzero(rows.terminated | rows.truncated)
+    steps = np.diff(ends, prepend=-1)
+    assert len(ends) == len(seeds) and np.allclose(played.time_s, steps / cells[0].rates.policy_hz)
+    assert not (played.success & ~rows.terminated[ends]).any()
+
+
 def test_demonstrations_depend_on_their_seeds_alone() -> None:
     cell = load(CellConfig, "cells", "pick_place")
     together = collect([cell], "oracle", Actor(None, 0.1), [5, 6])
-    apart = joined([collect([cell], "oracle", Actor(None, 0.1), [seed]) for seed in (5, 6)])
-    assert (together.transitions.observations == apart.transitions.observations).all()
-    assert (together.transitions.actions != together.transitions.labels).any()
-    assert together.transitions.terminated.sum() + together.transitions.truncated.sum() == 2
+    apart = joined_transitions([collect([cell], "oracle", Actor(None, 0.1), [seed]) for seed in (5, 6)])
+    assert (together.observations == apart.observations).all()
+    assert (together.actions != together.labels).any()
+    assert together.terminated.sum() + together.truncated.sum() == 2
