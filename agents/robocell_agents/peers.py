@@ -10,7 +10,7 @@ from robocell_agents import provenance
 from robocell_agents.files import folded_json, read_json, write_text
 from robocell_agents.peers_config import Peers, load_peers, make_peer_env
 from robocell_agents.peers_report import PEERS, peers_files
-from robocell_agents.side_by_side import Job, run_side_by_side
+from robocell_agents.side_by_side import Job, cores, run_side_by_side
 from robocell_agents.study_document import read_document
 from robocell_agents.training_study_figures import NOT_TRAINING
 from robocell_agents.training_study_report import TRAININGS
@@ -60,6 +60,9 @@ def peers_study(name_or_path: str | Path) -> tuple[Document, Path]:
 
 def _train_all(peers: Peers) -> None:
     config = peers.config
+    if config.cores * config.side_by_side > len(cores()):
+        found = f"{config.side_by_side} trainings on {config.cores} cores each"
+        raise InputError(f"{peers.path}: side_by_side", found, f"{len(cores())} cores in all")
     wanted = [(name, seed) for name in config.peers for seed in config.seeds]
     missing = [one for one in wanted if not peers.curve(*one).is_file()]
     for known in set(wanted).difference(missing):

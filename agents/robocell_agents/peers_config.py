@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import gymnasium
 from annotated_types import Ge, Gt, Le, Len
 
-from robocell_agents.side_by_side import cores
 from robocell_agents.training_config import Count
 from robocell_agents.training_study_config import Name
 from robocell_controller.config import Config, load, locate, read_config
@@ -83,14 +82,10 @@ def load_peers(name_or_path: str | Path) -> Peers:
     """Finds, reads and checks a study of peers.
 
     Raises:
-        InputError: missing or malformed; or more cores than there are.
+        InputError: missing or malformed.
     """
     path = locate(_KIND, name_or_path)
-    config = load(PeersConfig, _KIND, path)
-    if config.cores * config.side_by_side > len(cores()):
-        found = f"{config.side_by_side} trainings on {config.cores} cores each"
-        raise InputError(f"{path}: side_by_side", found, f"{len(cores())} cores in all")
-    return Peers(path, config)
+    return Peers(path, load(PeersConfig, _KIND, path))
 
 
 def make_peer_env(name: str) -> gymnasium.Env[Any, Any]:

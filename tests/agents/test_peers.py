@@ -14,6 +14,7 @@ from robocell_agents.peers import peers_study
 from robocell_agents.peers_config import is_peers_study, load_peers
 from robocell_agents.peers_report import peer_rows
 from robocell_agents.results import regenerate
+from robocell_agents.side_by_side import cores
 from robocell_agents.studies import run_study
 from robocell_controller.errors import InputError
 
@@ -29,7 +30,7 @@ CONTENT: dict[str, Any] = {
     "episodes": 2,
     "seeds": [0],
     "cores": 1,
-    "side_by_side": 1,
+    "side_by_side": len(cores()),
     "reach": 1.0,
     "ours": str(ROOT / "results" / "time_to_99"),
 }
@@ -107,7 +108,7 @@ def test_an_unknown_environment_is_told_before_anything_is_trained(tmp_path: Pat
 
 def test_more_cores_than_there_are_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="side_by_side"):
-        load_peers(_file(tmp_path, side_by_side=999))
+        peers_study(_file(tmp_path, side_by_side=999))
 
 
 def test_the_default_study_is_one_of_peers() -> None:
