@@ -87,7 +87,7 @@ def train_peer(study: str, name: str, seed: int) -> None:
         **deepcopy(peer.settings),  # from which Stable-Baselines3 takes things out
     )
     model.learn(_ENDLESS, callback=watch)
-    write_json(peers.curve(name, seed), {"peer": peer.model_dump(), "env": config.env, "curve": watch.curve})
+    write_json(peers.curve(name, seed), {"problem": peers.problem(name), "curve": watch.curve})
 
 
 if __name__ == "__main__":

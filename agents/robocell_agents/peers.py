@@ -12,6 +12,7 @@ from robocell_agents.peers_config import Peers, load_peers, make_peer_env
 from robocell_agents.peers_report import PEERS, peers_files
 from robocell_agents.side_by_side import Job, cores, run_side_by_side
 from robocell_agents.study_document import read_document
+from robocell_agents.study_journal import first_difference
 from robocell_agents.training_study_figures import NOT_TRAINING
 from robocell_agents.training_study_report import TRAININGS
 from robocell_controller.errors import InputError
@@ -37,6 +38,9 @@ def peers_study(name_or_path: str | Path) -> tuple[Document, Path]:
     """
     peers = load_peers(name_or_path)
     config, out = peers.config, Path(peers.config.out)
+    if config.cores * config.side_by_side > len(cores()):
+        found = f"{config.side_by_side} trainings on {config.cores} cores each"
+        raise InputError(f"{peers.path}: side_by_side", found, f"{len(cores())} cores in all")
     ours = _ours(Path(config.ours))
     _train_all(peers)
     document = {
@@ -60,9 +64,6 @@ def peers_study(name_or_path: str | Path) -> tuple[Document, Path]:
 
 def _train_all(peers: Peers) -> None:
     config = peers.config
-    if config.cores * config.side_by_side > len(cores()):
-        found = f"{config.side_by_side} trainings on {config.cores} cores each"
-        raise InputError(f"{peers.path}: side_by_side", found, f"{len(cores())} cores in all")
     wanted = [(name, seed) for name in config.peers for seed in config.seeds]
     missing = [one for one in wanted if not peers.curve(*one).is_file()]
     for known in set(wanted).difference(missing):
@@ -83,10 +84,12 @@ def _train_all(peers: Peers) -> None:
 
 def _curve(peers: Peers, name: str, seed: int) -> list[Document]:
     """The validations of one training, if it is the one that the study asks for."""
-    path, config = peers.curve(name, seed), peers.config
+    path = peers.curve(name, seed)
     known = read_json(path, "what robocell study wrote")
-    if (known["peer"], known["env"]) != (config.peers[name].model_dump(), config.env):
-        raise InputError(path, "a training with other settings", "another folder for runs, or none there")
+    difference = first_difference(known["problem"], peers.problem(name))
+    if difference:
+        key, old, new = difference
+        raise InputError(f"{path}: {key}", new, f"{old} as it was trained, or another folder for runs")
     curve: list[Document] = known["curve"]
     return curve
 

@@ -18,6 +18,7 @@ from robocell_envs.bullet import quiet
 
 _KIND = "studies"
 _KEY = "peers"  # which only a study of peers has
+_PROBLEM = {"env", "hindsight", "time_limit_s", "every_s", "episodes", "cores"}
 
 
 class PeerConfig(Config):
@@ -71,6 +72,10 @@ class Peers:
     def curve(self, name: str, seed: int) -> Path:
         """Where the learning curve of one training is kept."""
         return Path(self.config.runs) / f"{name}-{seed}.json"
+
+    def problem(self, name: str) -> dict[str, Any]:
+        """What the learning curve of a peer depends on."""
+        return {"peer": self.config.peers[name].model_dump(), **self.config.model_dump(include=_PROBLEM)}
 
 
 def is_peers_study(name_or_path: str | Path) -> bool:

@@ -19,7 +19,7 @@ from robocell_agents.studies import run_study
 from robocell_controller.errors import InputError
 
 ROOT = Path(__file__).parents[2]
-SAC = {"algorithm": "sac", "settings": {"batch_size": 16, "policy_kwargs": {"net_arch": [8]}}}
+SAC: dict[str, Any] = {"algorithm": "sac", "settings": {"batch_size": 16, "policy_kwargs": {"net_arch": [8]}}}
 TQC = {"algorithm": "tqc", "settings": {"batch_size": 16, "policy_kwargs": {"net_arch": [8], "n_critics": 1}}}
 CONTENT: dict[str, Any] = {
     "env": "PandaReach-v3",
@@ -88,10 +88,19 @@ def test_what_is_trained_is_not_trained_again(copy: Path, done: tuple[Path, dict
     assert folder == copy / "results" / "others" and tables[0].row_count == 4
 
 
-def test_a_curve_of_other_settings_is_refused(copy: Path) -> None:
-    path = _file(copy, peers={"small": {**SAC, "settings": {**SAC["settings"], "batch_size": 32}}})
-    with pytest.raises(InputError, match=r"small-0\.json: a training with other settings"):
-        peers_study(path)
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"peers": {"small": {**SAC, "settings": {**SAC["settings"], "batch_size": 32}}}},
+            r"batch_size: 32; expected 16",
+        ),
+        ({"time_limit_s": 4.0}, r"time_limit_s: 4\.0; expected 3\.0 as it was trained"),
+    ],
+)
+def test_a_curve_of_another_training_is_refused(copy: Path, keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=r"small-0\.json: .*" + message):
+        peers_study(_file(copy, **keys))
 
 
 def test_a_training_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
