@@ -10,7 +10,7 @@ from robocell_agents import provenance
 from robocell_agents.files import folded_json, read_json, write_text
 from robocell_agents.peers_config import Peers, load_peers, make_peer_env
 from robocell_agents.peers_report import PEERS, peers_files
-from robocell_agents.side_by_side import Job, cores, run_side_by_side
+from robocell_agents.side_by_side import Job, check_cores, run_side_by_side
 from robocell_agents.study_document import read_document
 from robocell_agents.study_journal import first_difference
 from robocell_agents.training_study_figures import NOT_TRAINING
@@ -38,9 +38,7 @@ def peers_study(name_or_path: str | Path) -> tuple[Document, Path]:
     """
     peers = load_peers(name_or_path)
     config, out = peers.config, Path(peers.config.out)
-    if config.cores * config.side_by_side > len(cores()):
-        found = f"{config.side_by_side} trainings on {config.cores} cores each"
-        raise InputError(f"{peers.path}: side_by_side", found, f"{len(cores())} cores in all")
+    check_cores(peers.path, config.side_by_side, config.cores)
     ours = _ours(Path(config.ours))
     _train_all(peers)
     document = {
@@ -66,8 +64,9 @@ def _train_all(peers: Peers) -> None:
     config = peers.config
     wanted = [(name, seed) for name in config.peers for seed in config.seeds]
     missing = [one for one in wanted if not peers.curve(*one).is_file()]
-    for known in set(wanted).difference(missing):
-        _curve(peers, *known)  # of the wrong settings: better said before half an hour of training than after
+    for one in wanted:
+        if one not in missing:
+            _curve(peers, *one)  # of the wrong settings: better said before half an hour of training than after
     if missing:
         make_peer_env(config.env).close()
     logs = [peers.curve(*one).with_suffix(".log") for one in missing]

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from robocell_agents.figures import STYLE, svg_file
 from robocell_agents.study_document import mark, read_document
-from robocell_agents.tables import markdown_table
+from robocell_agents.tables import markdown_table, rows_table
 from robocell_agents.training_study_figures import PALETTE
 
 PEERS, _PAGE, _CURVES = "peers.json", "peers.md", "curves.svg"
@@ -35,13 +35,7 @@ def peers_files(folder: Path) -> dict[Path, str]:
 
 def peers_table(document: Document) -> Table:
     """The trainings for the terminal."""
-    header, *rows = peer_rows(document)
-    table = Table(title=f"study {document['study']}: {document['time_limit_s'] / 60:g} minutes each")
-    for index, column in enumerate(header):
-        table.add_column(column, justify="right" if index else "left")
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return rows_table(f"study {document['study']}: {document['time_limit_s'] / 60:g} minutes each", peer_rows(document))
 
 
 def peer_rows(document: Document) -> list[list[str]]:

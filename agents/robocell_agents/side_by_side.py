@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 
+from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
 from robocell_controller.signals import stop_signals
 
@@ -32,6 +33,17 @@ class Job:
 def cores() -> list[int]:
     """Numbers of the cores that this process may use."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+def check_cores(path: Path, at_a_time: int, cores_of_each: int) -> None:
+    """Whether there are so many cores for what the study in ``path`` runs side by side.
+
+    Raises:
+        InputError: there are not.
+    """
+    if cores_of_each * at_a_time > len(cores()):
+        found = f"{at_a_time} runs on {cores_of_each} cores each"
+        raise InputError(f"{path}: side_by_side", found, f"{len(cores())} cores in all")
 
 
 def run_side_by_side(jobs: list[Job], at_a_time: int, cores_of_each: int, what: str, done: int) -> list[str]:

@@ -141,6 +141,17 @@ def markdown_table(rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *lines])
 
 
+def rows_table(title: str, rows: list[list[str]]) -> Table:
+    """Rows for the terminal, the header first; all but the first column are flush right."""
+    header, *others = rows
+    table = Table(title=title)
+    for index, column in enumerate(header):
+        table.add_column(column, justify="right" if index else "left")
+    for row in others:
+        table.add_row(*row)
+    return table
+
+
 def _table(title: str, first: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title)
     table.add_column(first)

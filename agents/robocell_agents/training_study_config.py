@@ -9,13 +9,12 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le, Len, MinLen
 from pydantic import Field
 
-from robocell_agents.side_by_side import cores
+from robocell_agents.side_by_side import check_cores
 from robocell_agents.study_config import Case, Names, change_cases, suite_cases
 from robocell_agents.suites import Suite
 from robocell_agents.training_cells import training_cells
 from robocell_agents.training_config import Count, TrainingConfig
 from robocell_controller.config import Config, load, locate, merged, parse, read_config
-from robocell_controller.errors import InputError
 
 _KIND = "studies"
 _KEY = "recipes"  # which only a study of trainings has
@@ -113,9 +112,7 @@ def load_training_study(name_or_path: str | Path) -> TrainingStudy:
     """
     path = locate(_KIND, name_or_path)
     config = load(TrainingStudyConfig, _KIND, path)
-    if config.cores * config.side_by_side > len(cores()):
-        found = f"{config.side_by_side} runs on {config.cores} cores each"
-        raise InputError(f"{path}: side_by_side", found, f"{len(cores())} cores in all")
+    check_cores(path, config.side_by_side, config.cores)
     recipes = {
         (cell, name): _recipe(f"{path}: recipes.{name}", content, merged(config.common, {"cell": cell}))
         for cell in config.cells

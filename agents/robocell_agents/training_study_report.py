@@ -10,7 +10,7 @@ from rich.table import Table
 from robocell_agents.files import folded_json
 from robocell_agents.study_config import REFERENCE
 from robocell_agents.study_document import mark, read_document
-from robocell_agents.tables import markdown_table
+from robocell_agents.tables import markdown_table, rows_table
 from robocell_agents.training_study_figures import curves
 
 TRAININGS, PAGE, CURVES = "trainings.json", "trainings.md", "curves.svg"
@@ -56,16 +56,7 @@ def page(document: Document) -> str:
 
 def training_study_tables(document: Document) -> list[Table]:
     """The recipes for the terminal, a table for each cell."""
-    tables = []
-    for cell in document["cells"]:
-        header, *rows = recipe_rows(document, cell)
-        table = Table(title=f"study {document['study']}: {cell}")
-        for index, column in enumerate(header):
-            table.add_column(column, justify="right" if index else "left")
-        for row in rows:
-            table.add_row(*row)
-        tables.append(table)
-    return tables
+    return [rows_table(f"study {document['study']}: {cell}", recipe_rows(document, cell)) for cell in document["cells"]]
 
 
 def recipe_rows(document: Document, cell: str) -> list[list[str]]:

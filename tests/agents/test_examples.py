@@ -61,3 +61,7 @@ def test_section_does_what_it_says(title, tmp_path, monkeypatch, capsys):
 def test_nothing_of_your_own_is_longer_than_a_screen():
     own = PAGE.read_text("utf-8").split("## Train your own")[1]
     assert all(len(content.splitlines()) < LONGEST for _, content in _blocks(own))
+
+
+def test_the_zoo_is_told_where_the_environments_are():
+    assert "--env RobotCell/PickPlace-v0 --gym-packages robocell_envs" in PAGE.read_text("utf-8")

@@ -57,7 +57,7 @@ def weights(run: Path) -> np.ndarray:
 
 
 def test_a_run_leaves_policy_configs_and_provenance_and_repeats_bit_for_bit(tmp_path: Path) -> None:
-    config = config_file(tmp_path)
+    config = config_file(tmp_path, total_steps=192)
     first, second = tmp_path / "first", tmp_path / "second"
     assert train(config, 3, first, resume=False) == 0
     assert train(config, 3, second, resume=False) == 0
@@ -65,7 +65,7 @@ def test_a_run_leaves_policy_configs_and_provenance_and_repeats_bit_for_bit(tmp_
     assert status["config"] == "agent" and status["seed"] == 3
     assert status["versions"]["stable_baselines3"] and "commit" in status["git"]
     assert run_folder.cell_config(first) == load(CellConfig, "cells", "pick_place")
-    assert [row["stage"] for row in progress(first)] == ["cloning", "ppo", "chosen"]
+    assert [row["stage"] for row in progress(first)] == ["cloning", "ppo", "ppo", "chosen"]
     assert progress(first) == progress(second)
     assert (weights(first) == weights(second)).all()
 
@@ -124,8 +124,8 @@ def test_cloning_goes_on_in_rounds_until_the_time_is_up(tmp_path: Path) -> None:
 def test_a_residual_policy_begins_as_its_program_and_is_no_bundle(tmp_path: Path) -> None:
     nothing: dict[str, Any] = {"demonstrations": None, "cloning": None, "residual": {"program": "guided", "share": 0.3}}
     run = tmp_path / "run"
-    assert train(config_file(tmp_path, **nothing), 0, run, resume=False, workers=1) == 0
-    assert [row["success"] for row in progress(run)] == [1.0] * 2
+    assert train(config_file(tmp_path, total_steps=192, **nothing), 0, run, resume=False, workers=1) == 0
+    assert [row["success"] for row in progress(run)] == [1.0] * 3
     env, seen = PickPlaceEnv(), []
     observation, _ = env.reset(seed=0)
     for actor in (load_actor(str(run), env.cell), load_actor("program:guided", env.cell)):
