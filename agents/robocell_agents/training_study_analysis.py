@@ -40,39 +40,46 @@ def analyse(
         for name in what.config.recipes:
             runs = [run for run in what.runs if (run.cell, run.recipe) == (cell, name)]
             tested = [tests[run.folder] for run in runs if run.folder in tests]
-            reach = what.config.reach
-            rows = {str(run.seed): _run(run, tests.get(run.folder), errors.get(run.folder), reach) for run in runs}
-            recipes[name] = {**_over_seeds(list(rows.values()), tested, reference, reach), "runs": rows}
+            rows = {str(run.seed): _run(what, run, tests.get(run.folder), errors.get(run.folder)) for run in runs}
+            recipes[name] = {**_over_seeds(list(rows.values()), tested, reference, what.config.reach), "runs": rows}
         ranked = dict(sorted(recipes.items(), key=lambda entry: _rank(entry[1]), reverse=True))
         cells[cell] = {"reference": reference, "recipes": ranked}
     return {"reach": what.config.reach, "cells": cells}
 
 
-def _run(run: Run, test: Document | None, error: str | None, reach: float) -> Document:
-    """One run: how long it trained, what its policy does in test, if it has one, and its validations on the way."""
+def _run(what: TrainingStudy, run: Run, test: Document | None, error: str | None) -> Document:
+    """One run: how long it trained, what its policy does in test, if it has one, and its validations on the way.
+
+    ``within`` and ``beyond`` are its success in the conditions that trainings are for, and in those further out.
+    """
+    further = {name for name, case in what.cases[run.cell].items() if case.kind == "beyond"}
     status = run_folder.read_status(run.folder) if test else {}
     curve = [{key: row[key] for key in _CURVE} for row in run_folder.read_progress(run.folder)]
     return {
         "run": provenance.portable(str(run.folder)),
         "error": error,
         "wall_s": status.get("wall_s"),
-        "validated_s": next((row["wall_s"] for row in curve if row["success"] >= reach), None),
+        "validated_s": next((row["wall_s"] for row in curve if row["success"] >= what.config.reach), None),
         "certified_s": (status.get("certified") or {}).get("wall_s"),
-        "success": _mean(test, "success") if test else None,
-        "parts_per_hour": _mean(test, "parts_per_hour") if test else None,
+        "success": _mean(test, "success"),
+        "within": _mean({name: each for name, each in (test or {}).items() if name not in further}, "success"),
+        "beyond": _mean({name: each for name, each in (test or {}).items() if name in further}, "success"),
+        "parts_per_hour": _mean(test, "parts_per_hour"),
         "conditions": test,
         "curve": curve,
     }
 
 
 def _over_seeds(rows: list[Document], tested: list[Document], reference: Document, reach: float) -> Document:
-    """Interquartile means with bootstrap intervals; how many seeds got there; geometric mean of paces to the reference.
+    """Interquartile means with bootstrap intervals, geometric mean of paces to the reference, and who got there.
+
+    ``reached`` counts the seeds that ``reach`` in test within what trainings are for.
 
     ``validated_s`` and ``certified_s`` are medians over all seeds of the time to the first validation that got there
     and to the certified target; None where half of the seeds or more did not.
     """
     summary: Document = {
-        "reached": sum((row["success"] or 0.0) >= reach for row in rows),
+        "reached": sum((row["within"] or 0.0) >= reach for row in rows),
         "seeds": len(rows),
         "validated_s": _median_time([row["validated_s"] for row in rows]),
         "certified_s": _median_time([row["certified_s"] for row in rows]),
@@ -100,8 +107,8 @@ def _value(metrics: Document, key: str) -> float:
     return float(value["rate"] if isinstance(value, dict) else value)
 
 
-def _mean(test: Document, key: str) -> float:
-    return statistics.fmean(_value(metrics, key) for metrics in test.values())
+def _mean(test: Document | None, key: str) -> float | None:
+    return statistics.fmean(_value(metrics, key) for metrics in test.values()) if test else None
 
 
 def _rank(recipe: Document) -> tuple[float, float]:

@@ -82,11 +82,11 @@ def recipe_rows(document: Document, cell: str) -> list[list[str]]:
 def run_rows(document: Document, cell: str) -> list[list[str]]:
     """Header, then a row for each run: means over the conditions."""
     reach = f"validation ≥ {100 * document['reach']:g} % after"
-    header = ["run", "success", "parts/h", reach, "certified after", "training", "failures"]
+    header = ["run", "success", "within", "beyond", "parts/h", reach, "certified after", "training", "failures"]
     return [header] + [
         [
             f"{name}, seed {seed}",
-            _number(run["success"], " %", 1, 100.0),
+            *(_number(run[key], " %", 1, 100.0) for key in ("success", "within", "beyond")),
             _number(run["parts_per_hour"], "", 0),
             _number(run["validated_s"], " s", 0),
             _number(run["certified_s"], " s", 0),

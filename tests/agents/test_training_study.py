@@ -19,6 +19,7 @@ from robocell_agents import run_folder
 from robocell_agents.evaluate import evaluate
 from robocell_agents.results import regenerate
 from robocell_agents.training_study import training_study
+from robocell_agents.training_study_analysis import analyse
 from robocell_agents.training_study_config import is_training_study, load_training_study
 from robocell_agents.training_study_figures import median_curve
 from robocell_controller.cli import execute
@@ -82,7 +83,19 @@ def test_a_run_that_failed_is_told_of_and_holds_up_no_other(done: tuple[Path, di
     assert "config.yaml" in recipe["runs"]["1"]["error"] and recipe["runs"]["0"]["error"] is None
     assert recipe["reached"] <= 1 and recipe["seeds"] == 2 and recipe["validated_s"] is None
     page = (done[0] / "results/small/trainings.md").read_text(encoding="utf-8")
-    assert "of 2 |" in page and "| cloned, seed 1 | - | - |" in page and "curves.svg" in page
+    assert "of 2 |" in page and "| cloned, seed 1 | - | - | - | - |" in page and "curves.svg" in page
+
+
+def test_a_seed_counts_by_what_trainings_are_for_whatever_it_does_further_out(copy: Path) -> None:
+    what = load_training_study(_file(copy, changes=["heavier"], seeds=[0]))
+    played = json.loads((copy / "runs/pick_place/cloned-0/test.json").read_text(encoding="utf-8"))
+    nominal = played["conditions"]["nominal"]
+    rates = {"nominal": 0.5, "heavier/within": 0.6, "heavier/beyond": 0.0}
+    scored = {name: {**nominal, "success": {**nominal["success"], "rate": rate}} for name, rate in rates.items()}
+    document = analyse(what, {what.runs[0].folder: scored}, {"pick_place": scored}, {})
+    recipe = document["cells"]["pick_place"]["recipes"]["cloned"]
+    assert (recipe["runs"]["0"]["within"], recipe["runs"]["0"]["beyond"]) == (pytest.approx(0.55), 0.0)
+    assert recipe["reached"] == 1 and recipe["runs"]["0"]["success"] == pytest.approx(1.1 / 3)
 
 
 def test_what_is_finished_is_not_trained_or_tested_again(copy: Path) -> None:
