@@ -27,7 +27,7 @@ def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: di
     Args:
         run: run folder.
         model: the learner.
-        data: labelled transitions, while cloning goes on.
+        data: labelled transitions, while cloning or rehearsal goes on.
         progress: what else the run needs to go on, JSON.
     """
     new = run / f"{_FOLDER}.new"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
@@ -12,7 +14,10 @@ from stable_baselines3.sac.policies import SACPolicy
 
 from robocell_agents.asymmetric import actor_modules
 from robocell_agents.demonstrations import Layers, Transitions
-from robocell_agents.training_config import CloningConfig
+from robocell_agents.training_config import CloningConfig, TrainingConfig
+
+Rows = npt.NDArray[np.int64]
+Fit = Callable[[Rows], SupportsFloat]  # rows of the data to the loss before the step
 
 
 def mean_action(model: BaseAlgorithm, observations: torch.Tensor) -> torch.Tensor:
@@ -43,25 +48,59 @@ def clone(
         seed: of the order of the batches.
         tick: called after each step.
     """
-    if _is_of_sbx(model):
-        from robocell_agents.cloning_sbx import clone as clone_sbx  # only here, because it imports JAX
-
-        return clone_sbx(model, data, config, steps, seed, tick)
-    observations, labels = torch.as_tensor(data.observations), torch.as_tensor(data.labels)
-    optimiser = torch.optim.Adam(actor_parameters(model).values(), lr=config.learning_rate)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=0.1 * config.learning_rate)
-    order = np.random.default_rng(seed)
+    fit, order = fitting(model, data, config.learning_rate, steps), np.random.default_rng(seed)
     losses = []
     for _ in range(steps):
-        batch = torch.as_tensor(order.integers(len(data), size=config.batch_size))
+        losses.append(fit(order.integers(len(data), size=config.batch_size)))
+        tick()
+    return float(np.mean([float(loss) for loss in losses[-100:]]))
+
+
+def fitting(model: BaseAlgorithm, data: Transitions, learning_rate: float, decay_steps: int | None) -> Fit:
+    """One step of Adam at a time: of the mean action's squared error on given rows of the data.
+
+    Args:
+        model: as of :func:`clone`.
+        data: as of :func:`clone`.
+        learning_rate: of the first step.
+        decay_steps: after which it has fallen to a tenth, as a cosine; None if it stays.
+    """
+    if _is_of_sbx(model):
+        from robocell_agents.cloning_sbx import fitting as fitting_sbx  # only here, because it imports JAX
+
+        return fitting_sbx(model, data, learning_rate, decay_steps)
+    observations, labels = torch.as_tensor(data.observations), torch.as_tensor(data.labels)
+    optimiser = torch.optim.Adam(actor_parameters(model).values(), lr=learning_rate)
+    decay = decay_steps and torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, decay_steps, 0.1 * learning_rate)
+
+    def fit(rows: Rows) -> float:
+        batch = torch.as_tensor(rows)
         loss = torch.nn.functional.mse_loss(mean_action(model, observations[batch]), labels[batch])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        decay.step()
-        losses.append(loss.item())
-        tick()
-    return float(np.mean(losses[-100:]))
+        if decay:
+            decay.step()
+        return loss.item()
+
+    return fit
+
+
+def rehearsal(
+    config: TrainingConfig, model: BaseAlgorithm, data: Transitions | None, seed: int
+) -> Callable[[], None] | None:
+    """What is to be done after each rollout so that the actor stays near what it was shown; None if nothing is."""
+    if config.rehearsal is None:
+        return None
+    assert config.cloning is not None and data is not None
+    steps, size, rows = config.rehearsal.steps, config.cloning.batch_size, len(data)
+    fit, order = fitting(model, data, config.rehearsal.learning_rate, None), np.random.default_rng(seed)
+
+    def rehearse() -> None:
+        for _ in range(steps):
+            fit(order.integers(rows, size=size))
+
+    return rehearse
 
 
 def actor_parameters(model: BaseAlgorithm) -> dict[str, torch.nn.Parameter]:

@@ -7,38 +7,35 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from robocell_agents.demonstrations import Transitions
-from robocell_agents.training_config import CloningConfig
 
 
-def clone(
-    model: Any, data: Transitions, config: CloningConfig, steps: int, seed: int, tick: Callable[[], None]
-) -> float:
-    """As :func:`robocell_agents.cloning.clone`."""
-    actor = model.policy.actor_state
-    optimiser = optax.adam(optax.cosine_decay_schedule(config.learning_rate, steps, alpha=0.1))
+def fitting(model: Any, data: Transitions, learning_rate: float, decay_steps: int | None) -> Callable[[Any], Any]:
+    """As :func:`robocell_agents.cloning.fitting`; the loss stays on its device until it is asked for."""
+    apply = model.policy.actor_state.apply_fn
+    rate = optax.cosine_decay_schedule(learning_rate, decay_steps, alpha=0.1) if decay_steps else learning_rate
+    optimiser = optax.adam(rate)
+    state = optimiser.init(model.policy.actor_state.params)
 
     def loss(parameters: Any, observations: Any, labels: Any) -> Any:
-        return ((actor.apply_fn(parameters, observations).mode() - labels) ** 2).mean()
+        return ((apply(parameters, observations).mode() - labels) ** 2).mean()
 
+    @jax.jit
     def step(parameters: Any, state: Any, observations: Any, labels: Any) -> Any:
         value, gradient = jax.value_and_grad(loss)(parameters, observations, labels)
         updates, state = optimiser.update(gradient, state)
         return optax.apply_updates(parameters, updates), state, value
 
-    parameters, state, compiled = actor.params, optimiser.init(actor.params), jax.jit(step)
-    order = np.random.default_rng(seed)
-    losses = []
-    for _ in range(steps):
-        batch = order.integers(len(data), size=config.batch_size)
-        parameters, state, value = compiled(parameters, state, data.observations[batch], data.labels[batch])
-        losses.append(value)
-        tick()
-    model.policy.actor_state = actor.replace(params=parameters)
-    return float(np.mean([float(value) for value in losses[-100:]]))
+    def fit(rows: Any) -> Any:
+        nonlocal state
+        actor = model.policy.actor_state
+        parameters, state, value = step(actor.params, state, data.observations[rows], data.labels[rows])
+        model.policy.actor_state = actor.replace(params=parameters)
+        return value
+
+    return fit
 
 
 def set_log_std(model: Any, value: float) -> None:

@@ -39,10 +39,18 @@ class Hooks:
 class Stage(BaseCallback):
     """Validates, checkpoints, logs reward terms raw, warms up the critic, and stops when told to."""
 
-    def __init__(self, config: TrainingConfig, hooks: Hooks, rollouts_done: int, validated_at: int) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        hooks: Hooks,
+        rollouts_done: int,
+        validated_at: int,
+        rehearse: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         self._config = config
         self._hooks = hooks
+        self._rehearse = rehearse
         self.validated_at = validated_at
         self._saved_at = time.monotonic()
         self._terms: dict[str, float] = {}  # summed over the rollout; the logger's own mean costs a tenth of a step
@@ -64,6 +72,8 @@ class Stage(BaseCallback):
             self.model.policy.actor_state = self._kept
         if self._config.actor_average and self.rollouts > self._config.critic_warmup_rollouts:
             update_average(self.model, self._config.actor_average)
+        if self._rehearse and self.rollouts > self._config.critic_warmup_rollouts:
+            self._rehearse()
         moved = self.rollouts > self._config.critic_warmup_rollouts  # before, it is the policy that cloning left
         if moved and self.num_timesteps - self.validated_at >= self._config.evaluation.every_steps:
             self.validated_at = self.num_timesteps

@@ -11,7 +11,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents import checkpoint
 from robocell_agents.algorithms import algorithm_class, build, make_vec_env
-from robocell_agents.cloning import clone, plain_layers, set_actor_trainable, set_log_std
+from robocell_agents.cloning import clone, plain_layers, rehearsal, set_actor_trainable, set_log_std
 from robocell_agents.demonstrations import Actor, Transitions, collect_parallel, joined_transitions
 from robocell_agents.learning import Hooks, Stage
 from robocell_agents.replay import fill_replay_buffer
@@ -61,8 +61,8 @@ class Training:
                 self._resume(state)
             else:
                 model, data = build(self.config, vec_env, self.seed, str(self.run / "tensorboard")), None
-            self._imitate(model, data, progress)
-            self._reinforce(model, progress)
+            data = self._imitate(model, data, progress)
+            self._reinforce(model, data, progress)
             self.selection.choose(progress)
         finally:
             vec_env.close()
@@ -80,10 +80,10 @@ class Training:
             state[key] for key in ("imitation_round", "rollouts", "validated_at")
         )
 
-    def _imitate(self, model: BaseAlgorithm, data: Transitions | None, progress: Progress) -> None:
-        """Round 0 clones the demonstrations, the others are DAgger's; a checkpoint after each."""
+    def _imitate(self, model: BaseAlgorithm, data: Transitions | None, progress: Progress) -> Transitions | None:
+        """Round 0 clones the demonstrations, the others are DAgger's; a checkpoint after each. Returns all data."""
         if self.config.demonstrations is None:
-            return
+            return None
         cloning = self.config.cloning
         for index in range(self._round, 1 + (cloning.dagger_rounds if cloning else 0)):
             if self.stopped_by:
@@ -97,6 +97,7 @@ class Training:
             self.selection.validate(model, "cloning", 0)
         if self.config.log_std is not None and not model.num_timesteps:
             set_log_std(model, self.config.log_std)
+        return data
 
     def _imitation_round(
         self, model: BaseAlgorithm, data: Transitions | None, index: int, progress: Progress
@@ -150,15 +151,17 @@ class Training:
                 raise StoppedError
         return joined_transitions(parts)
 
-    def _reinforce(self, model: BaseAlgorithm, progress: Progress) -> None:
+    def _reinforce(self, model: BaseAlgorithm, shown: Transitions | None, progress: Progress) -> None:
         todo = self.config.total_steps - model.num_timesteps
+        kept = shown if self.config.rehearsal else None
         if todo > 0 and not self.is_over():
             bar = progress.add_task(self.config.algorithm, total=self.config.total_steps)
-            self._stage = Stage(self.config, self._hooks(model, progress, bar), self._rollouts, self._validated_at)
+            hooks, rehearse = self._hooks(model, kept, progress, bar), rehearsal(self.config, model, kept, self.seed)
+            self._stage = Stage(self.config, hooks, self._rollouts, self._validated_at, rehearse)
             model.learn(todo, callback=self._stage, reset_num_timesteps=model.num_timesteps == 0, log_interval=1)
             self._rollouts, self._validated_at = self._stage.rollouts, self._stage.validated_at
             set_actor_trainable(model, True)
-        self._checkpoint(model)
+        self._checkpoint(model, kept)
         if self.stopped_by:
             raise StoppedError
         if self.selection.certified:
@@ -166,18 +169,18 @@ class Training:
         if model.num_timesteps or self.selection.is_empty:  # else it is what cloning left, and was validated there
             self.selection.validate(model, self.config.algorithm, model.num_timesteps)
 
-    def _hooks(self, model: BaseAlgorithm, progress: Progress, bar: TaskID) -> Hooks:
+    def _hooks(self, model: BaseAlgorithm, kept: Transitions | None, progress: Progress, bar: TaskID) -> Hooks:
         def show(steps: int, reward: float) -> None:
             progress.update(bar, completed=steps, description=f"{self.config.algorithm}: reward {reward:.2f}")
 
         return Hooks(
             validate=lambda steps: self.selection.validate(model, self.config.algorithm, steps),
-            checkpoint=lambda: self._checkpoint(model),
+            checkpoint=lambda: self._checkpoint(model, kept),
             stop=self.is_over,
             show=show,
         )
 
-    def _checkpoint(self, model: BaseAlgorithm, data: Transitions | None = None) -> None:
+    def _checkpoint(self, model: BaseAlgorithm, data: Transitions | None) -> None:
         stage = self._stage
         state = {
             "wall_s": self.wall_s,

@@ -47,6 +47,13 @@ class CriticFitConfig(Config):
     learning_rate: Positive
 
 
+class RehearsalConfig(Config):
+    """Gradient steps of cloning after each rollout, beside SAC's updates: the actor stays near what it was shown."""
+
+    steps: Count
+    learning_rate: Positive
+
+
 class ResidualConfig(Config):
     """The policy only corrects a program: its action times ``share`` is added to the program's."""
 
@@ -107,6 +114,7 @@ class TrainingConfig(Config):
     privileged_critic: bool = False
     unseen: list[str] = Field(default_factory=list)
     residual: ResidualConfig | None = None
+    rehearsal: RehearsalConfig | None = None
     demonstrations: DemonstrationsConfig | None = None
     cloning: CloningConfig | None = None
     evaluation: EvaluationConfig
@@ -119,6 +127,8 @@ class TrainingConfig(Config):
             raise ValueError("no demonstrations, log_std and critic_warmup_rollouts with sac_her")
         if self.algorithm != "ppo" and self.cloning and self.cloning.dagger_rounds:
             raise ValueError("dagger_rounds of 0 with any algorithm but ppo")
+        if self.rehearsal and (self.algorithm == "ppo" or not self.cloning):
+            raise ValueError("rehearsal with cloning, and not with ppo")
         ppo_only = ("actor_average", "critic_fit", "residual", "privileged_critic", "unseen")
         if self.algorithm != "ppo" and any(getattr(self, name) for name in ppo_only):
             raise ValueError(f"{', '.join(ppo_only)} with ppo only")

@@ -56,6 +56,15 @@ def weights(run: Path) -> np.ndarray:
     return np.concatenate([parameter.detach().numpy().ravel() for parameter in parameters])
 
 
+def stopped_before(config: Path, run: Path, total_steps: int) -> None:
+    """Makes of a run one that was stopped on its way to ``total_steps``."""
+    longer = run_folder.training_config(run).model_copy(update={"total_steps": total_steps})
+    run_folder.write_config(run / "config.yaml", longer)
+    config.write_text(yaml.safe_dump(longer.model_dump()), encoding="utf-8")
+    status = run_folder.read_status(run)
+    (run / "run.json").write_text(json.dumps({**status, "status": "interrupted"}), encoding="utf-8")
+
+
 def test_a_run_leaves_policy_configs_and_provenance_and_repeats_bit_for_bit(tmp_path: Path) -> None:
     config = config_file(tmp_path, total_steps=192)
     first, second = tmp_path / "first", tmp_path / "second"
@@ -112,6 +121,29 @@ def test_off_policy_algorithms_train(tmp_path: Path, name: str) -> None:
     assert progress(tmp_path / "run")[-2]["steps"] >= 300
 
 
+@pytest.mark.parametrize("name", ["sac", pytest.param("sbx_sac", marks=pytest.mark.slow)])
+def test_rehearsal_holds_the_actor_to_what_it_was_shown_after_a_resume_too(tmp_path: Path, name: str) -> None:
+    if name == "sbx_sac":
+        pytest.importorskip("sbx")
+    strayed: dict[str, float] = {}
+    for steps in (1, 100):
+        rehearsal = {"steps": steps, "learning_rate": 0.001}
+        settings = {"buffer_size": 2000, "learning_rate": 0.003}  # SAC's own updates lead far away
+        own = {"rehearsal": rehearsal, "settings": settings, "critic_warmup_rollouts": 1, "total_steps": 96}
+        content = merged(read_config("agents", locate("agents", name)), own)
+        path, run = tmp_path / f"{name}.yaml", tmp_path / f"run{steps}"
+        small = {"demonstrations": {"episodes": 3}, "cloning": {"steps": 300}, "evaluation": SMALL["evaluation"]}
+        path.write_text(yaml.safe_dump(merged(content, small)), encoding="utf-8")
+        assert train(str(path), 0, run, resume=False) == 0
+        stopped_before(path, run, 192)
+        assert train(str(path), 0, run, resume=True) == 0
+        model = run_folder.load_policy(name, run / "checkpoint" / "model.zip")
+        with np.load(run / "checkpoint" / "data.npz") as shown:
+            actions = model.predict(shown["observations"], deterministic=True)[0]
+            strayed[steps] = float(((actions - shown["labels"]) ** 2).mean())
+    assert strayed[100] < 0.5 * strayed[1]
+
+
 def test_cloning_goes_on_in_rounds_until_the_time_is_up(tmp_path: Path) -> None:
     rounds = {"dagger_rounds": 3, "dagger_episodes": 0, "dagger_steps": 10}
     cloned = {"total_steps": 0, "cloning": rounds, "evaluation": {"every_rounds": 2}}
@@ -153,9 +185,7 @@ def test_a_terminated_training_goes_on_where_it_was(tmp_path: Path) -> None:
     steps = json.loads((run / "checkpoint" / "progress.json").read_text())
     assert steps["imitation_round"] == 2  # cloning and DAgger are not done again
 
-    stopped = run_folder.training_config(run).model_copy(update={"total_steps": 4096})
-    run_folder.write_config(run / "config.yaml", stopped)
-    (tmp_path / "agent.yaml").write_text(yaml.safe_dump(stopped.model_dump()), encoding="utf-8")
+    stopped_before(Path(config), run, 4096)
     assert train(config, 0, run, resume=True) == 0
     stages = [row["stage"] for row in progress(run)]
     assert stages.count("cloning") == 1 and stages[-2:] == ["ppo", "chosen"]
