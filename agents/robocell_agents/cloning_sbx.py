@@ -22,16 +22,17 @@ def fitting(model: Any, data: Transitions, learning_rate: float, decay_steps: in
     def loss(parameters: Any, observations: Any, labels: Any) -> Any:
         return ((apply(parameters, observations).mode() - labels) ** 2).mean()
 
-    @jax.jit
     def step(parameters: Any, state: Any, observations: Any, labels: Any) -> Any:
         value, gradient = jax.value_and_grad(loss)(parameters, observations, labels)
         updates, state = optimiser.update(gradient, state)
         return optax.apply_updates(parameters, updates), state, value
 
+    compiled = jax.jit(step)
+
     def fit(rows: Any) -> Any:
         nonlocal state
         actor = model.policy.actor_state
-        parameters, state, value = step(actor.params, state, data.observations[rows], data.labels[rows])
+        parameters, state, value = compiled(actor.params, state, data.observations[rows], data.labels[rows])
         model.policy.actor_state = actor.replace(params=parameters)
         return value
 
