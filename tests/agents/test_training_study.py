@@ -91,7 +91,10 @@ def test_a_seed_counts_by_what_trainings_are_for_whatever_it_does_further_out(co
     played = json.loads((copy / "runs/pick_place/cloned-0/test.json").read_text(encoding="utf-8"))
     nominal = played["conditions"]["nominal"]
     rates = {"nominal": 0.5, "heavier/within": 0.6, "heavier/beyond": 0.0}
-    scored = {name: {**nominal, "success": {**nominal["success"], "rate": rate}} for name, rate in rates.items()}
+    scored = {
+        name: {**nominal, "success": {**nominal["success"], "rate": rate}, "parts_per_hour": 1800.0}
+        for name, rate in rates.items()
+    }
     document = analyse(what, {what.runs[0].folder: scored}, {"pick_place": scored}, {})
     recipe = document["cells"]["pick_place"]["recipes"]["cloned"]
     assert (recipe["runs"]["0"]["within"], recipe["runs"]["0"]["beyond"]) == (pytest.approx(0.55), 0.0)
