@@ -70,11 +70,11 @@ class Stage(BaseCallback):
         """Between updates: the model is whole and consistent here."""
         if self._kept is not None and self.rollouts <= self._config.critic_warmup_rollouts:
             self.model.policy.actor_state = self._kept
-        if self._config.actor_average and self.rollouts > self._config.critic_warmup_rollouts:
-            update_average(self.model, self._config.actor_average)
-        if self._rehearse and self.rollouts > self._config.critic_warmup_rollouts:
-            self._rehearse()
         moved = self.rollouts > self._config.critic_warmup_rollouts  # before, it is the policy that cloning left
+        if moved and self._config.actor_average:
+            update_average(self.model, self._config.actor_average)
+        if moved and self._rehearse:
+            self._rehearse()
         if moved and self.num_timesteps - self.validated_at >= self._config.evaluation.every_steps:
             self.validated_at = self.num_timesteps
             self._hooks.validate(self.num_timesteps)
