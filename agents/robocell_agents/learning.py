@@ -86,7 +86,7 @@ class Stage(BaseCallback):
             self._critic_fit = None
 
     def _on_step(self) -> bool:
-        self._check_finite()
+        self._check_actions()
         for info in self.locals["infos"]:
             for name, value in info.get("reward_terms", {}).items():
                 self._terms[name] = self._terms.get(name, 0.0) + value
@@ -104,9 +104,7 @@ class Stage(BaseCallback):
         self._terms.clear()
         self._logged_at = self.num_timesteps
 
-    def _check_finite(self) -> None:
-        rewards = self.locals["rewards"]
-        if not np.isfinite(rewards).all():
-            index = int(np.flatnonzero(~np.isfinite(rewards))[0])
-            terms = self.locals["infos"][index]["reward_terms"]
-            raise FloatingPointError(f"step {self.num_timesteps}: reward is not finite in env {index}: {terms}")
+    def _check_actions(self) -> None:
+        """The cell checks rewards and observations; it takes a policy that has come to nothing for one that stops."""
+        if not np.isfinite(self.locals["actions"]).all():
+            raise FloatingPointError("the policy's actions are not finite; expected a smaller learning rate or log_std")

@@ -64,6 +64,8 @@ class Training:
             data = self._imitate(model, data, progress)
             self._reinforce(model, data, progress)
             self.selection.choose(progress)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"training seed {self.seed}, step {model.num_timesteps}: {error}") from error
         finally:
             vec_env.close()
             self._pool.shutdown(cancel_futures=True)

@@ -88,11 +88,7 @@ def _over_seeds(rows: list[Document], tested: list[Document], reference: Documen
     for key in ("success", "parts_per_hour"):
         scores = np.array([[_value(each, key) for each in test.values()] for test in tested])
         summary[key] = over_training_seeds(scores) if tested else None
-    ratios = [
-        math.log(max(_value(test[name], "parts_per_hour"), _LEAST_PACE) / reference[name]["parts_per_hour"])
-        for test in tested
-        for name in reference
-    ]
+    ratios = [math.log(_pace(test[name]) / _pace(reference[name])) for test in tested for name in reference]
     summary["against_reference"] = math.exp(statistics.fmean(ratios)) if ratios else None
     return summary
 
@@ -105,6 +101,10 @@ def _median_time(times: list[float | None]) -> float | None:
 def _value(metrics: Document, key: str) -> float:
     value = metrics[key]
     return float(value["rate"] if isinstance(value, dict) else value)
+
+
+def _pace(metrics: Document) -> float:
+    return max(_value(metrics, "parts_per_hour"), _LEAST_PACE)
 
 
 def _mean(test: Document | None, key: str) -> float | None:

@@ -34,7 +34,7 @@ def execute(arguments: list[str]) -> int:
     """Runs one command line; returns its exit code, 2 for bad input."""
     try:
         code = build_app()(args=arguments, prog_name="robocell", standalone_mode=False)
-    except InputError as error:
+    except (InputError, FloatingPointError) as error:
         return _refuse(str(error))
     except ModuleNotFoundError as error:
         return _refuse(f"{error.name}: not installed; expected what pip install 'robocell[train]' brings")

@@ -17,6 +17,7 @@ from robocell_envs.cell_checks import load_cell
 from robocell_envs.rendering import render
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.soundness import check_finite
 from robocell_envs.tasks import pick_place as task
 from robocell_envs.window import viewed
 
@@ -97,6 +98,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         self.observation_space = gymnasium.spaces.Box(-BOUNDS, BOUNDS, dtype=np.float32)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), dtype=np.float32)
         self._stroke = self.cell.load_robot().gripper.stroke_m
+        self._drawn_from: int | None = None
         self._period, self._most_steps = self.cell.rates.tick * self.cell.rates.ticks, self.cell.steps_per_cycle
 
     def reset(
@@ -104,7 +106,8 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     ) -> tuple[Observation, dict[str, Any]]:
         """A new part; bit-reproducible from ``seed``, and so is every reset after it."""
         super().reset(seed=seed)
-        return self.begin(self.plant.draw(int(self.np_random.integers(2**63)))), {}
+        self._drawn_from = int(self.np_random.integers(2**63))
+        return self.begin(self.plant.draw(self._drawn_from)), {}
 
     def begin(self, scenario: Scenario) -> Observation:
         """Starts an episode with a scenario of our choice."""
@@ -112,10 +115,14 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         state = self.plant.read()
         self.path.reset(state.q, state.dq, state.gripper_width / self._stroke)
         self._steps = 0
-        return self._observe()
+        return self._observe({})
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """One policy period."""
+        """One policy period.
+
+        Raises:
+            FloatingPointError: see :func:`robocell_envs.soundness.check_finite`.
+        """
         verdict = self.path.command(action)
         before, record = self.plant.now, self.plant.record
         energy, force = record.energy, record.peak_force
@@ -132,7 +139,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         if outcome or truncated:
             info["cycle"] = self._cycle(placed)
         over = self._go_on(info, outcome is not None, truncated)
-        return self._observe(), float(sum(terms.values())), *over, info
+        return self._observe(terms), float(sum(terms.values())), *over, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """A picture of the cell, uint8 [height, width, 3]; None if the cell is in a window or not to be seen."""
@@ -159,9 +166,11 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         """Whether the episode is over, terminated or truncated, now that the cycle is or is not."""
         return ended, truncated
 
-    def _observe(self) -> Observation:
+    def _observe(self, terms: dict[str, float]) -> Observation:
         self._view = self.path.view(self.plant.read())
-        return self.path.observation(self._view)
+        observation = self.path.observation(self._view)
+        check_finite(observation, terms, self._drawn_from, self._steps)
+        return observation
 
     def _cycle(self, placed: bool) -> dict[str, Any]:
         record = self.plant.record

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+import re
 import signal
 import subprocess
 import sys
@@ -22,10 +25,12 @@ from robocell_agents.finalists import Finalists
 from robocell_agents.train import train
 from robocell_agents.validation import Score
 from robocell_controller.cell import CellConfig
+from robocell_controller.cli import execute
 from robocell_controller.config import load, locate, merged, read_config, read_yaml
 from robocell_controller.errors import InputError
 from robocell_envs.cell_checks import load_cell
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.tasks import pick_place as task
 
 SMALL: dict[str, Any] = {
     "n_envs": 2,
@@ -233,6 +238,28 @@ def test_a_policy_that_does_not_move_yet_is_not_validated_again(tmp_path: Path) 
     run = tmp_path / "run"
     assert train(config_file(tmp_path, critic_warmup_rollouts=3, total_steps=320), 0, run, resume=False) == 0
     assert [(row["stage"], row["steps"]) for row in progress(run)[:-1]] == [("cloning", 0), ("ppo", 256), ("ppo", 320)]
+
+
+def test_a_reward_that_is_no_number_stops_training_and_tells_step_term_and_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls, reckoned = itertools.count(), task.reward_terms
+
+    def broken(*arguments: Any) -> dict[str, float]:
+        return reckoned(*arguments) | ({"energy": math.nan} if next(calls) == 2 * 40 + 1 else {})
+
+    monkeypatch.setattr(task, "reward_terms", broken)  # in this process, where the updates' environments are
+    config = config_file(tmp_path, demonstrations=None, cloning=None, critic_warmup_rollouts=0)
+    assert execute(["train", config, "--out", str(tmp_path / "run"), "--seed", "7"]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    told = r"robocell: error: training seed 7, step 80: scenario seed \d+, step 41: reward term energy is nan; "
+    assert re.match(told, message), message
+
+
+def test_actions_that_are_no_numbers_stop_training(tmp_path: Path) -> None:
+    config = config_file(tmp_path, log_std=1000.0, demonstrations=None, cloning=None)
+    with pytest.raises(FloatingPointError, match=r"training seed 0, step \d+: the policy's actions are not finite"):
+        train(config, 0, tmp_path / "run", resume=False)
 
 
 def test_outcomes_are_those_of_the_same_episodes_with_labels(tmp_path: Path) -> None:

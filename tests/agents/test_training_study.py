@@ -101,6 +101,15 @@ def test_a_seed_counts_by_what_trainings_are_for_whatever_it_does_further_out(co
     assert recipe["reached"] == 1 and recipe["runs"]["0"]["success"] == pytest.approx(1.1 / 3)
 
 
+def test_a_reference_that_places_nothing_can_still_be_compared_with(copy: Path) -> None:
+    what = load_training_study(_file(copy, seeds=[0]))
+    played = json.loads((copy / "runs/pick_place/cloned-0/test.json").read_text(encoding="utf-8"))["conditions"]
+    ours, nothing = ({"nominal": {**played["nominal"], "parts_per_hour": pace}} for pace in (1800.0, 0.0))
+    for scored, ratio in [(ours, 1800.0), (nothing, 1.0)]:
+        document = analyse(what, {what.runs[0].folder: scored}, {"pick_place": nothing}, {})
+        assert document["cells"]["pick_place"]["recipes"]["cloned"]["against_reference"] == pytest.approx(ratio)
+
+
 def test_what_is_finished_is_not_trained_or_tested_again(copy: Path) -> None:
     shutil.rmtree(copy / "runs/pick_place/cloned-1")
     kept = copy / "runs/pick_place/cloned-0"

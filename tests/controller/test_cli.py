@@ -108,12 +108,23 @@ def test_a_run_prints_its_figures_and_keeps_its_log(capsys: pytest.CaptureFixtur
     assert "exists already" in refusal(capsys, "run", "program:guided", "--log", str(log))
 
 
+def in_real_time(capsys: pytest.CaptureFixture[str], log: Path, *arguments: str) -> dict[str, Any]:
+    """Figures of a whole run. A host that takes its cores away stops the drives, rightly: once more then."""
+    for _ in range(3):
+        code = execute([*arguments, "--json"])
+        figures: dict[str, Any] = json.loads(capsys.readouterr().out)
+        if code == 0:
+            return figures
+        assert figures["stopped"].startswith("the drives stopped: no command in time"), figures
+        log.unlink()
+    pytest.fail("the drives stopped in three runs of three: no command in time")
+
+
 @pytest.mark.usefixtures("real_time")
 def test_a_run_in_real_time_says_what_it_was_granted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     arguments = ["run", "program:guided", "--parts", "2", "--seed", "4", "--realtime", "--log", str(log)]
-    assert execute([*arguments, "--json"]) == 0
-    figures = json.loads(capsys.readouterr().out)
+    figures = in_real_time(capsys, log, *arguments)
     timing = figures["timing"]
     assert (figures["parts"], figures["stopped"], timing["log_dropped"]) == (2, None, 0)
     assert timing["granted"].keys() == {"plant", "guardian", "loop"}

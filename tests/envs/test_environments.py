@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import re
 import warnings
 from functools import cache
 
@@ -16,6 +17,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from robocell_controller.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import ConveyorPickEnv, PickPlaceEnv
 from robocell_envs.goal_env import PickPlaceGoalEnv
+from robocell_envs.tasks import pick_place as task
 
 ENVIRONMENTS = ("RobotCell/PickPlace-v0", "RobotCell/ConveyorPick-v0", "RobotCell/PickPlaceGoal-v0")
 CELLS = pytest.mark.parametrize("kind", [PickPlaceEnv, ConveyorPickEnv])
@@ -88,6 +90,33 @@ def test_same_seed_same_trajectory_in_another_process(kind):
 @CELLS
 def test_visual_shapes_change_nothing(kind):
     assert _fresh_episode(kind, 5, visual=True) == _reference(kind, 5)
+
+
+def test_a_reward_term_that_is_no_number_is_named_with_seed_and_step(monkeypatch):
+    env = PickPlaceEnv()
+    env.reset(seed=3)
+    env.step(np.zeros(5, dtype=np.float32))
+    monkeypatch.setattr(task, "imprecision", lambda *_: np.nan)
+    monkeypatch.setattr(env.plant, "outcome", lambda: task.PLACED)
+    with pytest.raises(FloatingPointError, match=r"step 2: reward term precision is nan; expected finite"):
+        env.step(np.zeros(5, dtype=np.float32))
+    env.close()
+
+
+def test_an_observation_that_is_no_number_is_named_with_the_seed_to_draw_it_again(monkeypatch):
+    env = PickPlaceEnv()
+    broken = np.zeros(33, dtype=np.float32)
+    broken[[25, 31]] = np.nan, np.inf
+    monkeypatch.setattr(env.path, "observation", lambda view: broken)
+    with pytest.raises(
+        FloatingPointError, match="observation gripper_effort is nan, observation lift_force is inf"
+    ) as e:
+        env.reset(seed=3)
+    monkeypatch.undo()
+    drawn = int(re.search(r"scenario seed (\d+), step 0", str(e.value))[1])
+    again = env.begin(env.plant.draw(drawn))
+    np.testing.assert_array_equal(again, env.reset(seed=3)[0])
+    env.close()
 
 
 def test_render_shows_the_cell():
