@@ -16,10 +16,10 @@ from robocell_agents import provenance
 from robocell_agents.actors import PREFIX
 from robocell_agents.adaptation_report import ADAPTATION, adaptation_files
 from robocell_agents.changes import load_change
-from robocell_agents.demonstrations import Floats, Layers
+from robocell_agents.demonstrations import Floats, Layers, last_hidden, student_action
 from robocell_agents.evaluate import worker_actor, worker_env
 from robocell_agents.files import folded_json, write_text
-from robocell_agents.probe import act_and_tell, policy_layers, readable, so_far
+from robocell_agents.probe import policy_layers, readable, so_far
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.study_config import REFERENCE, Names
 from robocell_agents.suites import changed_cell
@@ -193,12 +193,11 @@ def _tell(seeds: list[int], layers: Layers, cell_json: str) -> list[Told]:
         observation, _ = env.reset(seed=seed)
         observations, hidden, grip, over = [], [], None, False
         while not over:
-            action, inner = act_and_tell(layers, observation)
             observations.append(observation)
-            hidden.append(inner)
+            hidden.append(last_hidden(layers, observation))
             if grip is None and env.view.holding:
                 grip = len(observations) - 1
-            observation, _, terminated, truncated, _ = env.step(action)
+            observation, _, terminated, truncated, _ = env.step(student_action(layers, observation))
             over = terminated or truncated
         told.append(Told(np.array(observations), np.array(hidden), _truth(env), grip))
     return told

@@ -77,13 +77,18 @@ class Actor:
     residual: float = 0.0
 
 
-def student_action(layers: Layers, observation: Floats) -> Floats:
-    """Forward pass of the student, clipped to the action range."""
+def last_hidden(layers: Layers, observation: Floats) -> Floats:
+    """What the student's last hidden layer makes of an observation."""
     hidden = observation
     for weights, biases in layers[:-1]:
         hidden = np.tanh(weights @ hidden + biases)
+    return hidden
+
+
+def student_action(layers: Layers, observation: Floats) -> Floats:
+    """Forward pass of the student, clipped to the action range."""
     weights, biases = layers[-1]
-    action: Floats = np.clip(weights @ hidden + biases, -1.0, 1.0)
+    action: Floats = np.clip(weights @ last_hidden(layers, observation) + biases, -1.0, 1.0)
     return action
 
 

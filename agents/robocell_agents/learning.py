@@ -14,6 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from robocell_agents.averaging import update_average
 from robocell_agents.cloning import set_actor_trainable
 from robocell_agents.critic_fit import CriticFit
+from robocell_agents.demonstrations import Floats
 from robocell_agents.training_config import TrainingConfig
 
 _CHECKPOINT_EVERY = 30.0  # s of wall time; a kill loses less than a minute
@@ -86,7 +87,7 @@ class Stage(BaseCallback):
             self._critic_fit = None
 
     def _on_step(self) -> bool:
-        self._check_actions()
+        self._check_finite()
         for info in self.locals["infos"]:
             for name, value in info.get("reward_terms", {}).items():
                 self._terms[name] = self._terms.get(name, 0.0) + value
@@ -104,7 +105,20 @@ class Stage(BaseCallback):
         self._terms.clear()
         self._logged_at = self.num_timesteps
 
-    def _check_actions(self) -> None:
-        """The cell checks rewards and observations; it takes a policy that has come to nothing for one that stops."""
-        if not np.isfinite(self.locals["actions"]).all():
-            raise FloatingPointError("the policy's actions are not finite; expected a smaller learning rate or log_std")
+    def _check_finite(self) -> None:
+        """The cell checks what it gives; here is what wrappers make of it, and what the policy does."""
+        for name in ("rewards", "new_obs", "actions"):
+            wrong = np.argwhere(~np.isfinite(_rows(self.locals[name])))
+            if wrong.size:
+                env, entry = wrong[0]
+                terms = self.locals["infos"][env].get("reward_terms")
+                raise FloatingPointError(
+                    f"environment {env}: {name}, entry {entry}, is not finite (reward terms {terms}); "
+                    "expected finite numbers, or a smaller learning rate or log_std"
+                )
+
+
+def _rows(values: Any) -> Floats:
+    """What all environments gave or got, a row each; the entries of a dictionary one after the other."""
+    parts = list(values.values()) if isinstance(values, dict) else [values]
+    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)

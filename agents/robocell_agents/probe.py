@@ -42,16 +42,6 @@ def policy_layers(policy: str, cell: CellConfig) -> Layers:
     return [(weights[node.input[1]], weights[node.input[2]]) for node in graph.node if node.op_type == _TANH_NETWORK[0]]
 
 
-def act_and_tell(layers: Layers, observation: Floats) -> tuple[Floats, Floats]:
-    """The network's action, clipped, and its last hidden layer."""
-    hidden = observation
-    for weights, biases in layers[:-1]:
-        hidden = np.tanh(weights @ hidden + biases)
-    weights, biases = layers[-1]
-    action: Floats = np.clip(weights @ hidden + biases, -1.0, 1.0)
-    return action, hidden
-
-
 def so_far(episodes: list[Floats], step: int) -> Array:
     """What each episode has shown up to ``step``: its mean and its last vector; [episodes, 2 × features].
 

@@ -42,6 +42,7 @@ SMALL: dict[str, Any] = {
     "cloning": {"steps": 20, "dagger_rounds": 1, "dagger_episodes": 2, "dagger_steps": 10},
     "evaluation": {"episodes": 2, "every_steps": 64, "finalists": 2, "final_episodes": 2},
 }
+FROM_SCRATCH: dict[str, Any] = {"demonstrations": None, "cloning": None, "critic_warmup_rollouts": 0}
 
 
 def config_file(folder: Path, name: str = "pick_place", **changes: Any) -> str:
@@ -249,16 +250,34 @@ def test_a_reward_that_is_no_number_stops_training_and_tells_step_term_and_seed(
         return reckoned(*arguments) | ({"energy": math.nan} if next(calls) == 2 * 40 + 1 else {})
 
     monkeypatch.setattr(task, "reward_terms", broken)  # in this process, where the updates' environments are
-    config = config_file(tmp_path, demonstrations=None, cloning=None, critic_warmup_rollouts=0)
+    config = config_file(tmp_path, **FROM_SCRATCH)
     assert execute(["train", config, "--out", str(tmp_path / "run"), "--seed", "7"]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
     told = r"robocell: error: training seed 7, step 80: scenario seed \d+, step 41: reward term energy is nan; "
     assert re.match(told, message), message
 
 
+@pytest.mark.parametrize("place", ["rewards, entry 0", "new_obs, entry 31"])
+def test_what_is_broken_on_the_way_from_the_cell_stops_training_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    step = PickPlaceEnv.step
+
+    def broken(env: PickPlaceEnv, action: Any) -> Any:
+        observation, reward, *others = step(env, action)
+        if "new_obs" in place:
+            observation[31] = np.inf
+        return observation, reward if "new_obs" in place else math.nan, *others
+
+    monkeypatch.setattr(PickPlaceEnv, "step", broken)
+    told = rf"training seed 5, step 2: environment 0: {place}, is not finite \(reward terms {{'reach': "
+    with pytest.raises(FloatingPointError, match=told):
+        train(config_file(tmp_path, **FROM_SCRATCH), 5, tmp_path / "run", resume=False)
+
+
 def test_actions_that_are_no_numbers_stop_training(tmp_path: Path) -> None:
-    config = config_file(tmp_path, log_std=1000.0, demonstrations=None, cloning=None)
-    with pytest.raises(FloatingPointError, match=r"training seed 0, step \d+: the policy's actions are not finite"):
+    config = config_file(tmp_path, log_std=1000.0, **FROM_SCRATCH)
+    with pytest.raises(FloatingPointError, match=r"actions, entry 0, is not finite .* a smaller learning rate"):
         train(config, 0, tmp_path / "run", resume=False)
 
 
