@@ -16,7 +16,7 @@ from robocell_agents import provenance
 from robocell_agents.actors import PREFIX
 from robocell_agents.adaptation_report import ADAPTATION, adaptation_files
 from robocell_agents.changes import load_change
-from robocell_agents.demonstrations import Floats, Layers, last_hidden, student_action
+from robocell_agents.demonstrations import Floats, Layers, action_from, last_hidden
 from robocell_agents.evaluate import worker_actor, worker_env
 from robocell_agents.files import folded_json, write_text
 from robocell_agents.probe import policy_layers, readable, so_far
@@ -193,11 +193,12 @@ def _tell(seeds: list[int], layers: Layers, cell_json: str) -> list[Told]:
         observation, _ = env.reset(seed=seed)
         observations, hidden, grip, over = [], [], None, False
         while not over:
+            inner = last_hidden(layers, observation)
             observations.append(observation)
-            hidden.append(last_hidden(layers, observation))
+            hidden.append(inner)
             if grip is None and env.view.holding:
                 grip = len(observations) - 1
-            observation, _, terminated, truncated, _ = env.step(student_action(layers, observation))
+            observation, _, terminated, truncated, _ = env.step(action_from(layers, inner))
             over = terminated or truncated
         told.append(Told(np.array(observations), np.array(hidden), _truth(env), grip))
     return told

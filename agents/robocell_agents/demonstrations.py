@@ -85,11 +85,16 @@ def last_hidden(layers: Layers, observation: Floats) -> Floats:
     return hidden
 
 
+def action_from(layers: Layers, hidden: Floats) -> Floats:
+    """What the student does after its last hidden layer, clipped to the action range."""
+    weights, biases = layers[-1]
+    action: Floats = np.clip(weights @ hidden + biases, -1.0, 1.0)
+    return action
+
+
 def student_action(layers: Layers, observation: Floats) -> Floats:
     """Forward pass of the student, clipped to the action range."""
-    weights, biases = layers[-1]
-    action: Floats = np.clip(weights @ last_hidden(layers, observation) + biases, -1.0, 1.0)
-    return action
+    return action_from(layers, last_hidden(layers, observation))
 
 
 def corrected(action: Floats, correction: Floats, share: float) -> Floats:

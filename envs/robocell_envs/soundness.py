@@ -16,7 +16,7 @@ def check_finite(observation: npt.NDArray[np.float32], terms: dict[str, float], 
     Args:
         observation: [observation], of :data:`robocell_controller.observer.FEATURES`.
         terms: of the reward, by name.
-        seed: what the episode's scenario was drawn from, if it was drawn.
+        seed: of the last scenario that was drawn; None before any.
         step: of the part's cycle, from 1 on; 0 is the reset.
 
     Raises:

@@ -11,7 +11,7 @@ import yaml
 
 from robocell_agents.adaptation import Told, adaptation_study, probes
 from robocell_agents.adaptation_report import adaptation_files, adaptation_table
-from robocell_agents.demonstrations import student_action
+from robocell_agents.demonstrations import action_from, last_hidden
 from robocell_agents.probe import policy_layers, readable, so_far
 from robocell_controller.bundle import load_bundle
 from robocell_controller.cell import CellConfig
@@ -43,7 +43,9 @@ def test_the_layers_of_a_bundle_do_what_the_bundle_does() -> None:
     cell = load(CellConfig, "cells", "pick_place")
     layers, policy = policy_layers(BUNDLE, cell), load_bundle(Path(BUNDLE), cell).policy
     for observation in np.random.default_rng(0).uniform(-1, 1, (20, OBSERVATION_SIZE)).astype(np.float32):
-        assert student_action(layers, observation) == pytest.approx(policy.act(observation), abs=1e-5)
+        hidden = last_hidden(layers, observation)
+        action = action_from(layers, hidden)
+        assert action == pytest.approx(policy.act(observation), abs=1e-5) and hidden.shape == (len(layers[-1][0][0]),)
 
 
 def test_a_probe_reads_what_is_there_and_nothing_else() -> None:
