@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from real_time import undisturbed
 
 from robocell_agents.bench_kills import Blow, Outcome, faults, strike, violations
 from robocell_controller.cell import CellConfig
@@ -36,6 +37,7 @@ def cell() -> CellConfig:
     ],
     ids=str,
 )
+@undisturbed
 def test_whatever_is_killed_the_arm_stops_in_time_and_the_log_stays(
     cell: CellConfig, blow: Blow, tmp_path: Path
 ) -> None:
@@ -45,6 +47,7 @@ def test_whatever_is_killed_the_arm_stops_in_time_and_the_log_stays(
 
 
 @pytest.mark.usefixtures("real_time")
+@undisturbed
 def test_the_stop_switch_acts_within_a_tick(cell: CellConfig, tmp_path: Path) -> None:
     pressed = [0]
     with Session(cell, Order("program:guided", "pick_place", 5, True, 1, None)) as session:
@@ -69,6 +72,7 @@ def test_the_stop_switch_acts_within_a_tick(cell: CellConfig, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("real_time")
+@undisturbed
 def test_a_run_whose_parent_is_killed_ends_by_itself(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     code = "from robocell_controller.cli import main; main()"
