@@ -1,6 +1,6 @@
 {
   "algorithm": "ed25519",
-  "key": "35ad5283527f1027",
+  "key": "3f54da04ae286b91",
   "schema_version": 1,
-  "signature": "71ceb3d374880801f13c0b5aa746c5a5d8e58c0b415fb9f8f372838ac8fabbf12b3421f0ea61327b9023db2a9d28440eb2b9416c05775179d99c8737033b4704"
+  "signature": "4500da4f447aff1967b9de2ca522faae1683d2ebc064648770f1f6f6113ebad75b8433cb54b9e2cccf382a73705ded1b13e2b34d8f2ffc9ae8f59eec7655e80f"
 }
