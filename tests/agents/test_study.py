@@ -199,6 +199,23 @@ def test_a_thousand_episodes_are_played_of_what_the_default_study_plays():
     assert {case.episodes for case in what.cases.values()} == {1000}
 
 
+def test_the_choice_is_among_all_seeds_of_the_adaptive_recipe_and_not_on_test_seeds():
+    what = load_study("choice")
+    trainings = yaml.safe_load((ROOT / "configs/studies/adaptive_seeds.yaml").read_text(encoding="utf-8"))
+    runs = [f"{trainings['runs']}/pick_place/adaptive-{seed}" for seed in trainings["seeds"]]
+    assert list(what.entries.values()) == [*runs, "program:guided"]
+    assert what.config.seeds == "validation"
+    manifest = json.loads((ROOT / "results/policies/adaptive/manifest.json").read_text(encoding="utf-8"))
+    conditions = json.loads((ROOT / "results/choice/study.json").read_text(encoding="utf-8"))["conditions"].values()
+    lost = {entry: sum(_lost(condition, entry) for condition in conditions) for entry in what.entries}
+    assert min(lost, key=lost.__getitem__) == f"seed_{manifest['created_by']['training']['seed']}"
+
+
+def _lost(condition, entry):
+    success = condition["entries"][entry]["success"]
+    return round(success["n"] * (1.0 - success["rate"]))
+
+
 def test_the_command_shows_the_ratios_and_says_where_the_rest_is(copy, capsys):
     path, out = copy
     assert execute(["study", str(path), "--workers", "1"]) == 0
