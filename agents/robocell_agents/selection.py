@@ -107,9 +107,8 @@ class Selection:
         if score is None:
             return
         _save(model, self._run / _CERTIFIED)
-        when = {"wall_s": round(self._clock(), 2), "attempt": self._attempts}
+        when = {"wall_s": self._note("certified", steps, score), "attempt": self._attempts}
         self.certified = {**when, **target.model_dump(), "score": score.row()}
-        self._note("certified", steps, score)
 
     def _keep(self, path: Path) -> None:
         shutil.copy(path, self._run / "policy.new.zip")
@@ -121,9 +120,10 @@ class Selection:
     def _play(self, model: BaseAlgorithm, seeds: list[int]) -> Played:
         return play(model, self._config, self._cells, seeds, self._pool, self._workers)
 
-    def _note(self, stage: str, steps: int, score: Score) -> None:
-        wall_s = self._clock()
-        row = {"wall_s": round(wall_s, 2), "stage": stage, "steps": steps, **score.row()}
+    def _note(self, stage: str, steps: int, score: Score) -> float:
+        """Adds a row to the progress and shows it; the wall time that it tells, s."""
+        wall_s = round(self._clock(), 2)
+        row = {"wall_s": wall_s, "stage": stage, "steps": steps, **score.row()}
         with (self._run / "progress.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         console.print(
@@ -131,6 +131,7 @@ class Selection:
             f"[{score.low:.3f}, {score.high:.3f}], cycle {score.cycle_time_s:.2f} s, "
             f"{score.parts_per_hour:.0f} parts/h"
         )
+        return wall_s
 
 
 def _save(model: BaseAlgorithm, path: Path) -> None:
