@@ -11,12 +11,12 @@ import numpy as np
 from gymnasium import spaces
 
 from robocell_agents.demonstrations import corrected
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.policy_contract import check_contract, own_contract, training_envelope
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import ACTION_SIZE, Array
 from robocell_controller.errors import InputError
-from robocell_controller.observer import BOUNDS, OBSERVATION_SIZE
-from robocell_controller.policy_contract import check_contract, own_contract, training_envelope
-from robocell_controller.programs import PickPlaceProgram, ProgramConfig, RigidProgram, load_program_config
+from robocell_controller.path.observer import BOUNDS, OBSERVATION_SIZE
+from robocell_controller.path.programs import PickPlaceProgram, ProgramConfig, RigidProgram, load_program_config
 from robocell_controller.trust.keys import announce
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
 from robocell_envs.goal_env import goal_observation
@@ -27,7 +27,7 @@ from robocell_envs.simulation_config import simulation_config
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-    from robocell_controller.bundle import Bundle
+    from robocell_controller.bundle.bundle import Bundle
 
 PROGRAMS = ("rigid", "guided", "oracle")
 PREFIX = "program:"
@@ -55,7 +55,7 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
         return _named_program(reference.removeprefix(PREFIX), cell)
     folder = Path(reference)
     if (folder / "manifest.json").is_file():
-        from robocell_controller.bundle import load_bundle
+        from robocell_controller.bundle.bundle import load_bundle
 
         return _PolicyActor(load_bundle(folder, cell))
     if (folder / "run.json").is_file():

@@ -25,7 +25,7 @@ from robocell_agents.study_config import REFERENCE, Names
 from robocell_agents.suites import changed_cell
 from robocell_agents.training_config import Count
 from robocell_agents.workers import worker_pool
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, load, locate, read_config
 from robocell_controller.progress import progress_bar
 from robocell_envs.cell_env import PickPlaceEnv

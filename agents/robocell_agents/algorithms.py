@@ -21,7 +21,7 @@ from robocell_agents.grouped_vec_env import GroupedVecEnv
 from robocell_agents.residual import ResidualEnv
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.workers import ignore_interrupts
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_envs.privileged import PrivilegedEnv
 

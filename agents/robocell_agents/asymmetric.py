@@ -14,7 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import MlpExtractor
 
-from robocell_controller.observer import BOUNDS, FEATURES, OBSERVATION_SIZE
+from robocell_controller.path.observer import BOUNDS, FEATURES, OBSERVATION_SIZE
 
 
 def mask(unseen: list[str]) -> list[float]:

@@ -9,8 +9,8 @@ import numpy as np
 from rich.table import Table
 
 from robocell_agents import provenance
-from robocell_controller.bundle import load_bundle
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import load_bundle
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.trust.anchors import load_anchors
 from robocell_controller.trust.keys import announce

@@ -17,17 +17,17 @@ import numpy as np
 from rich.table import Table
 
 from robocell_agents import provenance
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import Array
-from robocell_controller.log_reader import read_log
+from robocell_controller.loop.log_reader import read_log
+from robocell_controller.loop.replay import replay
 from robocell_controller.order import Order
-from robocell_controller.plant_process import TRACE
-from robocell_controller.processes import ProcessDied
+from robocell_controller.processes.plant import TRACE
+from robocell_controller.processes.process import ProcessDied
+from robocell_controller.processes.session import Session
+from robocell_controller.processes.shared_memory import Word
 from robocell_controller.progress import progress_bar
-from robocell_controller.replay import replay
-from robocell_controller.session import Session
-from robocell_controller.shared_memory import Word
 
 TARGETS = ("loop", "plant", "guardian", "logger")  # the policy runs in the loop, and the plant is the link's far end
 SIGNALS = ("SIGKILL", "SIGSTOP")

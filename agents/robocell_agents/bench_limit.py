@@ -14,7 +14,7 @@ from robocell_agents.cycle_limit import CycleLimits
 from robocell_agents.evaluate import Row
 from robocell_agents.statistics import median_and_p95
 from robocell_agents.suites import Suite, load_suite
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
 from robocell_envs.scenario import Scenario, draw

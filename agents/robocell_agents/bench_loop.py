@@ -22,14 +22,14 @@ from rich.table import Table
 
 from robocell_agents import provenance
 from robocell_agents.stalls import stalls_watched
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.latency import QUANTILES
 from robocell_controller.order import Order
+from robocell_controller.processes.session import Session
+from robocell_controller.processes.shared_memory import Word
 from robocell_controller.progress import progress_bar
 from robocell_controller.rights import cores
-from robocell_controller.session import Session
-from robocell_controller.shared_memory import Word
 
 _PARTS = 10**9  # more than a duration allows
 _INFERENCE_SHARE = 0.25  # of the duration, for the comparison

@@ -13,7 +13,7 @@ from robocell_agents import provenance
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.statistics import median_and_p95
 from robocell_agents.workers import worker_pool
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import Array
 from robocell_controller.progress import progress_bar

@@ -33,10 +33,10 @@ import numpy as np
 
 from robocell_agents.joint_time import rise_time, travel_time
 from robocell_agents.posture_search import best_postures
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
-from robocell_controller.kinematics import Kinematics
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import simulation_config
 from robocell_envs.tasks.pick_place import place_position

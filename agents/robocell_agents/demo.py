@@ -89,7 +89,7 @@ def _export(run: Path, bundle: Path, evaluation: Document) -> None:
 
 
 def _run(folder: Path, bundle: Path) -> Document:
-    from robocell_controller.operate import run_order, summary_table
+    from robocell_controller.commands.operate import run_order, summary_table
     from robocell_controller.order import Order
 
     log = folder / "controller.log"

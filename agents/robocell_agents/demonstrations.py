@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array
-from robocell_controller.programs import PickPlaceProgram, Program, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, Program, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.oracle import OracleProgram
 

@@ -10,14 +10,14 @@ import gymnasium
 
 import robocell_envs
 from robocell_agents.tables import markdown_table
-from robocell_controller.observer import FEATURES
+from robocell_controller.path.observer import FEATURES
 
 _NAMESPACE = "RobotCell"
 _RULE = re.compile(r"=+( +=+)+")
 _HEADER = """# Environments
 
 Made by `robocell results` from the docstrings of the registered environments and from
-`robocell_controller.observer.FEATURES`; changes belong there.
+`robocell_controller.path.observer.FEATURES`; changes belong there.
 """
 _OBSERVATION = """## The observation, entry by entry
 

@@ -19,7 +19,7 @@ from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.statistics import lower_bound, median_and_p95
 from robocell_agents.suites import Suite, load_suite
 from robocell_agents.workers import worker_pool
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
 from robocell_controller.statistics import wilson

@@ -20,13 +20,13 @@ from robocell_agents.policy_graph import policy_graph
 from robocell_agents.run_folder import cell_config, load_model, read_run, training_config
 from robocell_agents.seeds import episode_seeds
 from robocell_agents.training_cells import training_cells
-from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM, write_bundle
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM, write_bundle
+from robocell_controller.bundle.golden import TOLERANCE, Golden
+from robocell_controller.bundle.onnx_policy import OnnxPolicy
+from robocell_controller.bundle.policy_contract import own_contract, training_envelope
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
-from robocell_controller.golden import TOLERANCE, Golden
-from robocell_controller.observer import BOUNDS
-from robocell_controller.onnx_policy import OnnxPolicy
-from robocell_controller.policy_contract import own_contract, training_envelope
+from robocell_controller.path.observer import BOUNDS
 from robocell_controller.trust.anchors import load_anchors
 from robocell_controller.trust.canonical import json_bytes
 from robocell_controller.trust.keys import announce
@@ -64,7 +64,7 @@ def export(run: Path, out: Path, key_name: str = DEVELOPMENT, epoch: int = 1, po
         run: run folder.
         out: the bundle; must not exist yet.
         key_name: the key of this installation to sign with; the development key is made on first use.
-        epoch: see :class:`robocell_controller.manifest.Manifest`.
+        epoch: see :class:`robocell_controller.bundle.manifest.Manifest`.
         policy_name: what the store calls it; that of the training config when left out.
 
     Returns:

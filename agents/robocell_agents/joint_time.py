@@ -6,9 +6,9 @@ import numpy as np
 import ruckig
 from scipy.optimize import brentq
 
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.arm.robot import JointLimits
 from robocell_controller.contract import Array
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.robot import JointLimits
 
 _FAR = 1.0  # rad: a joint that has this far to go speeds up all the way of a retreat
 

@@ -13,16 +13,16 @@ import onnx
 import torch
 from stable_baselines3 import PPO
 
-from robocell_controller.bundle import POLICY, load_bundle
-from robocell_controller.cell import CellConfig
-from robocell_controller.clock import DeadlineClock
+from robocell_controller.bundle.bundle import POLICY, load_bundle
+from robocell_controller.bundle.golden import TOLERANCE
+from robocell_controller.bundle.onnx_policy import OnnxPolicy
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import CellState
 from robocell_controller.errors import InputError
-from robocell_controller.golden import TOLERANCE
 from robocell_controller.latency import Latencies
-from robocell_controller.loop_process import PRIORITY
-from robocell_controller.onnx_policy import OnnxPolicy
+from robocell_controller.loop.clock import DeadlineClock
+from robocell_controller.processes.loop import PRIORITY
 from robocell_controller.rights import ask, cores, no_collections
 from robocell_envs.cell_env import PickPlaceEnv
 

@@ -11,9 +11,9 @@ from annotated_types import Ge, Gt, Le, Len
 
 from robocell_agents.training_config import Count
 from robocell_agents.training_study_config import Name
+from robocell_controller.arm.robot import Positive
 from robocell_controller.config import Config, load, locate, read_config
 from robocell_controller.errors import InputError
-from robocell_controller.robot import Positive
 from robocell_envs.bullet import quiet
 
 _KIND = "studies"

@@ -15,10 +15,10 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 
+from robocell_controller.bundle.onnx_policy import INPUT, OUTPUT
 from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.errors import InputError
-from robocell_controller.observer import OBSERVATION_SIZE
-from robocell_controller.onnx_policy import INPUT, OUTPUT
+from robocell_controller.path.observer import OBSERVATION_SIZE
 
 _OPSET = 18  # pinned, so that the graph's meaning does not move with the exporter's version
 

@@ -17,11 +17,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 from robocell_agents.joint_time import reach
+from robocell_controller.arm.kinematics import Kinematics, TcpPose
+from robocell_controller.arm.robot import JointLimits
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
-from robocell_controller.estimator import nearest_branch
-from robocell_controller.kinematics import Kinematics, TcpPose
-from robocell_controller.robot import JointLimits
+from robocell_controller.path.estimator import nearest_branch
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import TaskConfig
 from robocell_envs.tasks.pick_place import place_position

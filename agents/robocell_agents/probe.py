@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 
 from robocell_agents.demonstrations import Floats, Layers
-from robocell_controller.bundle import POLICY, load_bundle
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import POLICY, load_bundle
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array
 from robocell_controller.errors import InputError
 

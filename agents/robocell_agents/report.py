@@ -15,7 +15,7 @@ from robocell_agents.evaluate import metrics
 from robocell_agents.figures import Series
 from robocell_agents.files import write_bytes, write_text
 from robocell_agents.report_tables import number, paired, percent, times
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_envs.cell_env import PickPlaceEnv
 
 Document = dict[str, Any]

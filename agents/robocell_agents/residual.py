@@ -11,7 +11,7 @@ import numpy as np
 
 from robocell_agents.demonstrations import corrected
 from robocell_agents.training_config import ResidualConfig
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
 
 

@@ -19,7 +19,7 @@ from robocell_agents.algorithms import algorithm_class
 from robocell_agents.asymmetric import to_act
 from robocell_agents.files import read_json, write_text
 from robocell_agents.training_config import TrainingConfig
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from robocell_agents import report_page as html
-from robocell_controller.cell import CellConfig
-from robocell_controller.log_reader import Log
-from robocell_controller.packml import Cause
-from robocell_controller.production import kpis_of
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.loop.log_reader import Log
+from robocell_controller.loop.production import kpis_of
+from robocell_controller.machine.packml import Cause
 
 _NAMES = {
     "oee": "OEE, availability × effectiveness × quality",

@@ -15,7 +15,7 @@ from robocell_agents.histogram import histogram
 from robocell_agents.run_machine import machine_sections
 from robocell_controller.contract import Array
 from robocell_controller.latency import QUANTILES
-from robocell_controller.log_reader import Log, read_log
+from robocell_controller.loop.log_reader import Log, read_log
 from robocell_controller.summary import PLACED, median_and_p95, success_rate
 
 _OWN_REASONS = ("clearing", "stopping", "waiting for a part")  # of the loop; all others are safety kernel's and guard's

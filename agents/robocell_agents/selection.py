@@ -25,7 +25,7 @@ from robocell_agents.run_folder import load_policy
 from robocell_agents.seeds import episode_seeds
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.validation import Score, play
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 
 _CERTIFIED = "certified.zip"
 console = Console(stderr=True)

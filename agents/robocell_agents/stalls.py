@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from robocell_controller.clock import system_sleep
+from robocell_controller.loop.clock import system_sleep
 from robocell_controller.rights import ask, cores
 
 _PRIORITY = 98  # 99 is the kernel's own

@@ -22,7 +22,7 @@ from robocell_agents.study_journal import Journal
 from robocell_agents.study_report import STUDY, study_files, study_json
 from robocell_agents.workers import worker_pool
 from robocell_controller.errors import InputError
-from robocell_controller.programs import load_program_config
+from robocell_controller.path.programs import load_program_config
 from robocell_controller.progress import progress_bar
 
 JOURNAL = "study.journal"

@@ -13,11 +13,11 @@ from robocell_agents.actors import PREFIX
 from robocell_agents.changes import RANGES, load_change
 from robocell_agents.seeds import episode_seeds
 from robocell_agents.suites import changed_cell, load_suite
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.robot import Positive
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.cell.recipe import Count
 from robocell_controller.config import Config, default_names, load, locate, read_config
 from robocell_controller.errors import InputError
-from robocell_controller.recipe import Count
-from robocell_controller.robot import Positive
 from robocell_envs.faults import FaultsConfig
 
 _KIND = "studies"

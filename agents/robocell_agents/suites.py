@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from annotated_types import Len
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, load, locate, merged, parse, read_config
 from robocell_controller.errors import InputError
 from robocell_envs.cell_checks import checked_simulation

@@ -12,7 +12,7 @@ from robocell_agents.selection import console
 from robocell_agents.training import StoppedError, Training
 from robocell_agents.training_cells import training_cells
 from robocell_agents.training_config import TrainingConfig
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar

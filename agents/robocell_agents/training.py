@@ -20,7 +20,7 @@ from robocell_agents.seeds import RANGE
 from robocell_agents.selection import Selection
 from robocell_agents.training_config import TrainingConfig
 from robocell_agents.workers import worker_pool
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 
 _BARS = 12
 _SEEDS_PER_RUN = 10_000  # demonstration seeds of one training seed; a run uses far fewer

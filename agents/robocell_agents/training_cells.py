@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from robocell_agents.changes import load_change
 from robocell_agents.training_config import TrainingConfig
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import merged
 from robocell_controller.errors import InputError
 from robocell_envs.cell_checks import load_cell

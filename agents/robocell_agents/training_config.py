@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import Field, model_validator
 
+from robocell_controller.arm.robot import Positive
 from robocell_controller.config import Config
-from robocell_controller.observer import FEATURES
-from robocell_controller.robot import Positive
+from robocell_controller.path.observer import FEATURES
 
 Count = Annotated[int, Gt(0)]
 CountOrZero = Annotated[int, Ge(0)]

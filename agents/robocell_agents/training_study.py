@@ -26,7 +26,7 @@ from robocell_agents.training_study_report import TRAININGS, training_study_file
 from robocell_controller.errors import InputError
 
 _SEEDS = "test"
-_COMMAND = [sys.executable, "-c", "from robocell_controller.cli import main; main()", "train"]
+_COMMAND = [sys.executable, "-c", "from robocell_controller.commands.cli import main; main()", "train"]
 _SCORE = "test.json"  # in a run folder, and beside them for the reference
 Document = dict[str, Any]
 

@@ -22,7 +22,7 @@ from robocell_agents.tuning import COST, Ranges, Trials, program_config, search_
 from robocell_agents.tuning_study import completed, finished, next_trial, open_study
 from robocell_agents.workers import worker_pool
 from robocell_controller.errors import InputError
-from robocell_controller.programs import load_program_config
+from robocell_controller.path.programs import load_program_config
 from robocell_controller.progress import progress_bar
 
 PROGRAMS = ("guided", "oracle")  # a rigid program meets no part on nominal production: there is nothing to search

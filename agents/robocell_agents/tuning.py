@@ -10,9 +10,9 @@ import numpy as np
 from robocell_agents.actors import program_actor
 from robocell_agents.evaluate import Row, play, worker_env
 from robocell_agents.statistics import median_and_p95
-from robocell_controller.cell import CellConfig
-from robocell_controller.motion import MotionConfig
-from robocell_controller.programs import ProgramConfig
+from robocell_controller.arm.motion import MotionConfig
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.path.programs import ProgramConfig
 
 # One failure in a hundred costs as much as 8 % of a cycle of 1.7 s: a faster program is no excuse for failing parts.
 _FAILURE_S = 10.0  # s, over the cell's time limit

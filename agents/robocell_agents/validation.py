@@ -13,7 +13,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from robocell_agents.cloning import plain_layers
 from robocell_agents.demonstrations import Actor, Played, outcomes_parallel
 from robocell_agents.training_config import TrainingConfig
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.statistics import wilson
 
 RELIABLE = 0.99  # success from which on pace decides which of two policies is better

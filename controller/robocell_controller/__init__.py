@@ -1,1 +1,5 @@
-"""What runs on the cell's computer: contract, motion, safety, policy, programs and the control loop."""
+"""What runs on the cell's computer: no torch, no simulator, nothing that unpickles.
+
+Lowest first: the words in this folder, then arm, path, guard, cell, machine, trust, bundle, loop, rollout, processes,
+commands. A room imports rooms before it in this list, never one behind it; a test holds that.
+"""

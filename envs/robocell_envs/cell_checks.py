@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.arm.robot import RobotConfig
+from robocell_controller.arm.stations import BeltConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, locate
 from robocell_controller.contract import Array
 from robocell_controller.errors import InputError
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.robot import RobotConfig
-from robocell_controller.stations import BeltConfig
 from robocell_envs.scenario import TRAY_WIDTH
 from robocell_envs.simulation_config import (
     BeltMotionConfig,

@@ -8,11 +8,11 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from robocell_controller.cell import CellConfig
-from robocell_controller.clock import FreeRunningClock
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import ACTION_SIZE
-from robocell_controller.estimator import View
-from robocell_controller.observer import BOUNDS
+from robocell_controller.loop.clock import FreeRunningClock
+from robocell_controller.path.estimator import View
+from robocell_controller.path.observer import BOUNDS
 from robocell_envs.cell_checks import load_cell
 from robocell_envs.rendering import render
 from robocell_envs.scenario import Scenario
@@ -28,7 +28,7 @@ Action = npt.NDArray[np.float32]
 class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     """Pick one part from the table and place it in a tray slot.
 
-    **Observation** (``Box``, float32; value = quantity / scale, clipped; see ``robocell_controller.observer``):
+    **Observation** (``Box``, float32; value = quantity / scale, clipped; see ``robocell_controller.path.observer``):
 
     ===== ========================= ==== ========= ====== =============================================
     index name                      unit scale     clip   meaning

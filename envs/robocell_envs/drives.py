@@ -16,9 +16,9 @@ from collections import deque
 
 import numpy as np
 
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.arm.robot import RobotConfig
 from robocell_controller.contract import Array, JointCommand
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.robot import RobotConfig
 from robocell_envs.faults import SOUND, Faults, Timeline, first_tick, friction_torque
 from robocell_envs.world import World
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_envs.parts import mass
 from robocell_envs.simulation_config import SimulationConfig, simulation_config

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from robocell_controller.recipe import BinConfig, PatternConfig
-from robocell_controller.stations import POST_WIDTH, CameraMountConfig
+from robocell_controller.arm.stations import POST_WIDTH, CameraMountConfig
+from robocell_controller.cell.recipe import BinConfig, PatternConfig
 from robocell_envs.jobs import TRAY_HEIGHT
 
 TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
@@ -36,7 +36,7 @@ def station_fixtures(station: PatternConfig) -> list[Fixture]:
 
 
 def camera_fixtures(mount: CameraMountConfig) -> list[Fixture]:
-    """Post, boom and camera. The arm does not get there, see ``robocell_controller.recipe``; they are only drawn."""
+    """Post, boom and camera. The arm does not get there, see ``robocell_controller.cell.recipe``; they are only drawn."""
     (x, y, lens), (post_x, post_y), half = mount.lens_m, mount.post_m, POST_WIDTH / 2
     top = lens + 2 * _CAMERA[2]
     length, yaw = math.dist((x, y), (post_x, post_y)), math.atan2(y - post_y, x - post_x)

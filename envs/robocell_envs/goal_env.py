@@ -8,9 +8,9 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array
-from robocell_controller.estimator import View
+from robocell_controller.path.estimator import View
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from robocell_controller.robot import RobotConfig
+from robocell_controller.arm.robot import RobotConfig
 from robocell_envs.bullet import BulletClient, number, pybullet
 from robocell_envs.robot_description import FINGER_JOINTS
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.stations import BeltConfig
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.cell.recipe import BinConfig, RecipeConfig, load_recipe
 from robocell_controller.contract import Array
 from robocell_controller.errors import InputError
-from robocell_controller.recipe import BinConfig, RecipeConfig, load_recipe
-from robocell_controller.stations import BeltConfig
 from robocell_envs.parts import Part
 from robocell_envs.simulation_config import SimulationConfig, SupplyConfig
 from robocell_envs.variants import VariantConfig, draw_variant, load_variants
@@ -65,7 +65,7 @@ def recipe_work(cell: CellConfig, config: SimulationConfig) -> Work | None:
     """The checked recipe of a cell and all that its parts are drawn from; None for a cell without a recipe.
 
     Raises:
-        InputError: see :func:`load_variants` and ``robocell_controller.recipe.load_recipe``.
+        InputError: see :func:`load_variants` and ``robocell_controller.cell.recipe.load_recipe``.
     """
     if config.recipe is None or config.supply is None:
         return None

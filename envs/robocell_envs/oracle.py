@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from robocell_controller.contract import Array
-from robocell_controller.estimator import View, nearest_branch
-from robocell_controller.programs import PickPlaceProgram
+from robocell_controller.path.estimator import View, nearest_branch
+from robocell_controller.path.programs import PickPlaceProgram
 from robocell_envs.simulated_plant import SimulatedPlant
 
 

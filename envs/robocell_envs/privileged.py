@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from robocell_controller.contract import JOINTS
-from robocell_controller.estimator import nearest_branch
-from robocell_controller.observer import CLIP
+from robocell_controller.path.estimator import nearest_branch
+from robocell_controller.path.observer import CLIP
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
 from robocell_envs.faults import Faults, SensorName
 from robocell_envs.scenario import Scenario

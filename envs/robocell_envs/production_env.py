@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import Observation, PickPlaceEnv
 from robocell_envs.scenario import Scenario
@@ -100,7 +100,7 @@ class KittingEnv(RecipeEnv):
 
     **Observation**, **action**: those of :class:`PickPlaceEnv`, of the part whose turn it is and the slot where it
     belongs, so one policy serves both. What else stands in the cell is not in them: programs are told its height, and
-    whoever acts is kept above it but where it takes a part up or puts it down (``robocell_controller.crossing``).
+    whoever acts is kept above it but where it takes a part up or puts it down (``robocell_controller.path.crossing``).
     **Stations**: a tray, the infeed where the parts wait, and over it, on a post beside the arm's way, the tracker's
     camera; a recipe whose camera does not see all places where parts are picked is refused.
     **Success**: of a part as there; of the episode (``info["is_success"]`` at its end): every part of the recipe was

@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge, Le, Len
 from pydantic import AfterValidator
 
-from robocell_controller.robot import Positive
+from robocell_controller.arm.robot import Positive
 
 
 def _ordered(bounds: list[float]) -> list[float]:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.kinematics import TcpPose
+from robocell_controller.arm.motion import gripper_action
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array
-from robocell_controller.kinematics import TcpPose
-from robocell_controller.motion import gripper_action
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import Action, PickPlaceEnv
 
 _REFERENCE_HZ = 1000

@@ -16,9 +16,9 @@ import numpy as np
 import pinocchio as pin
 import pybullet_data
 
+from robocell_controller.arm.kinematics import inertia
+from robocell_controller.arm.robot import RobotConfig
 from robocell_controller.contract import Array
-from robocell_controller.kinematics import inertia
-from robocell_controller.robot import RobotConfig
 
 ARM_JOINTS = list(range(7))
 FINGER_JOINTS = [7, 8]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from robocell_controller.arm.stations import BeltConfig, Point
+from robocell_controller.cell.recipe import BinConfig, RecipeConfig
 from robocell_controller.contract import Array
-from robocell_controller.recipe import BinConfig, RecipeConfig
-from robocell_controller.stations import BeltConfig, Point
 from robocell_envs.faults import ALL_SOUND, Timeline, draw_timeline
 from robocell_envs.jobs import TRAY_HEIGHT, Job, Work, draw_jobs
 from robocell_envs.parts import Part, draw_part

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import JOINTS, Array, CellState, JointCommand, Segment
-from robocell_controller.kinematics import Kinematics
 from robocell_envs.cell_checks import checked_simulation
 from robocell_envs.drives import Drives
 from robocell_envs.faults import Faults

@@ -8,11 +8,11 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import Field
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.robot import Positive
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
-from robocell_controller.robot import Positive
 from robocell_envs.faults import EventConfig, FaultsConfig
 from robocell_envs.ranges import NotNegative, PositiveRange, Range
 

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from robocell_controller.observer import FEATURES
+from robocell_controller.path.observer import FEATURES
 
 
 def check_finite(observation: npt.NDArray[np.float32], terms: dict[str, float], seed: int | None, step: int) -> None:
     """Lets finite numbers pass.
 
     Args:
-        observation: [observation], of :data:`robocell_controller.observer.FEATURES`.
+        observation: [observation], of :data:`robocell_controller.path.observer.FEATURES`.
         terms: of the reward, by name.
         seed: of the last scenario that was drawn; None before any.
         step: of the part's cycle, from 1 on; 0 is the reset.

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Interval, Len
 
+from robocell_controller.arm.robot import GripperConfig, Positive
+from robocell_controller.cell.recipe import RecipeConfig
 from robocell_controller.config import Config, load
 from robocell_controller.errors import InputError
-from robocell_controller.recipe import RecipeConfig
-from robocell_controller.robot import GripperConfig, Positive
 from robocell_envs.parts import UNCERTAINTY, Part, mass
 from robocell_envs.ranges import PositiveRange
 from robocell_envs.simulation_config import SupplyConfig

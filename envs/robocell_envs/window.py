@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 
-from robocell_controller.clock import DeadlineClock
 from robocell_controller.errors import InputError
+from robocell_controller.loop.clock import DeadlineClock
 from robocell_envs.bullet import BulletClient, pybullet, quiet
 from robocell_envs.rendering import CAMERAS
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from robocell_controller.arm.motion import RatesConfig
+from robocell_controller.arm.robot import RobotConfig
 from robocell_controller.contract import JOINTS, Array
-from robocell_controller.motion import RatesConfig
 from robocell_controller.record import record
-from robocell_controller.robot import RobotConfig
 from robocell_envs.belt import Belt
 from robocell_envs.bullet import connect, number, pybullet, quiet
 from robocell_envs.faults import SOUND, Faults, friction_torque

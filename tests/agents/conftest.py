@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from robocell_controller.bundle import resign
+from robocell_controller.bundle.bundle import resign
 from robocell_controller.trust.anchors import load_anchors
 from robocell_controller.trust.signing import DEVELOPMENT, load_signing_key
 

@@ -13,11 +13,11 @@ from robocell_agents.adaptation import Told, adaptation_study, probes
 from robocell_agents.adaptation_report import adaptation_files, adaptation_table
 from robocell_agents.demonstrations import action_from, last_hidden
 from robocell_agents.probe import policy_layers, readable, so_far
-from robocell_controller.bundle import load_bundle
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import load_bundle
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
-from robocell_controller.observer import OBSERVATION_SIZE
+from robocell_controller.path.observer import OBSERVATION_SIZE
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = str(ROOT / "results/policies/adaptive")

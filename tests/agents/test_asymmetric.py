@@ -21,11 +21,11 @@ from robocell_agents.policy_graph import policy_graph
 from robocell_agents.train import train
 from robocell_agents.training_cells import training_cells
 from robocell_agents.training_config import TrainingConfig
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.onnx_policy import OnnxPolicy
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, merged
 from robocell_controller.errors import InputError
-from robocell_controller.observer import FEATURES, OBSERVATION_SIZE
-from robocell_controller.onnx_policy import OnnxPolicy
+from robocell_controller.path.observer import FEATURES, OBSERVATION_SIZE
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.privileged import SIZE, PrivilegedEnv
 

@@ -11,14 +11,14 @@ import pytest
 from real_time import undisturbed
 
 from robocell_agents.bench_kills import Blow, Outcome, faults, strike, violations
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
-from robocell_controller.log_reader import read_log
+from robocell_controller.loop.log_reader import read_log
+from robocell_controller.machine.packml import Cause
 from robocell_controller.order import Order
-from robocell_controller.packml import Cause
-from robocell_controller.plant_process import TRACE
-from robocell_controller.session import Session
-from robocell_controller.shared_memory import Word
+from robocell_controller.processes.plant import TRACE
+from robocell_controller.processes.session import Session
+from robocell_controller.processes.shared_memory import Word
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_stop_switch_acts_within_a_tick(cell: CellConfig, tmp_path: Path) ->
 @undisturbed
 def test_a_run_whose_parent_is_killed_ends_by_itself(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
-    code = "from robocell_controller.cli import main; main()"
+    code = "from robocell_controller.commands.cli import main; main()"
     arguments = ["run", "program:guided", "--parts", "50", "--realtime", "--log", str(log)]
     parent = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30

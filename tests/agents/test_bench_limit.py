@@ -14,11 +14,11 @@ from robocell_agents.evaluate import evaluate, write_evaluation
 from robocell_agents.joint_time import reach, rise_time, travel_time
 from robocell_agents.posture_search import best_postures
 from robocell_agents.tables import limit_table
-from robocell_controller.cli import execute
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.arm.stations import BeltConfig
+from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
-from robocell_controller.estimator import nearest_branch
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.stations import BeltConfig
+from robocell_controller.path.estimator import nearest_branch
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.simulation_config import simulation_config
 from robocell_envs.tasks.pick_place import place_position

@@ -8,7 +8,7 @@ from robocell_agents.actors import load_actor
 from robocell_agents.changes import RANGES, load_change
 from robocell_agents.evaluate import evaluate, play
 from robocell_agents.suites import load_suite
-from robocell_controller.cli import execute
+from robocell_controller.commands.cli import execute
 from robocell_controller.config import default_names
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import PickPlaceEnv

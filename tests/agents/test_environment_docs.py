@@ -8,7 +8,7 @@ import gymnasium
 
 from robocell_agents.environment_docs import docstring_table, environments_page
 from robocell_controller.contract import ACTION_NAMES
-from robocell_controller.observer import FEATURES
+from robocell_controller.path.observer import FEATURES
 from robocell_envs.cell_env import PickPlaceEnv
 
 

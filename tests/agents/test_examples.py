@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from robocell_controller.cli import execute
+from robocell_controller.commands.cli import execute
 
 PAGE = Path(__file__).parents[2] / "docs" / "examples.md"
 LONGEST = 30  # lines of a file or script of "Train your own"

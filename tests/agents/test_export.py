@@ -19,12 +19,12 @@ from robocell_agents.files import read_json, write_json
 from robocell_agents.policy_graph import policy_graph
 from robocell_agents.run_folder import load_model, write_config
 from robocell_agents.training_config import TrainingConfig
-from robocell_controller.bundle import CARD, EVALUATION, POLICY, SIZE_CAPS, load_bundle
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import CARD, EVALUATION, POLICY, SIZE_CAPS, load_bundle
+from robocell_controller.bundle.golden import TOLERANCE
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
-from robocell_controller.golden import TOLERANCE
-from robocell_controller.observer import BOUNDS
+from robocell_controller.path.observer import BOUNDS
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.goal_env import PickPlaceGoalEnv
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from robocell_agents.paced_inference import twin
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.onnx_policy import OnnxPolicy
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
-from robocell_controller.onnx_policy import OnnxPolicy
 from robocell_envs.cell_env import PickPlaceEnv
 
 RELEASED = Path(__file__).parents[2] / "results/policies/pick_place/policy.onnx"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from robocell_agents import pickles
-from robocell_controller.cli import execute
+from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 from robocell_controller.trust.home import VARIABLE
 
@@ -60,7 +60,7 @@ def test_the_flag_is_asked_for(
 ) -> None:
     from robocell_agents.run_folder import write_config
     from robocell_agents.training_config import TrainingConfig
-    from robocell_controller.cell import CellConfig
+    from robocell_controller.cell.config import CellConfig
     from robocell_controller.config import load
 
     write_config(run / "config.yaml", load(TrainingConfig, "agents", "pick_place"))

@@ -13,7 +13,7 @@ from robocell_agents.actors import load_actor
 from robocell_agents.overlay import HEIGHT, WIDTH, Gauge, Moment, Tally, overlay
 from robocell_agents.record import Shot, record, state, tally
 from robocell_agents.seeds import episode_seeds
-from robocell_controller.cli import execute
+from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import PickPlaceEnv
 

@@ -8,7 +8,7 @@ from PIL import Image
 from robocell_agents.report import FILM, Story, write_report
 from robocell_agents.report_page import pairs, table
 from robocell_agents.report_tables import percent
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 
 CELL = load(CellConfig, "cells", "pick_place").model_copy(update={"cycle_time_limit_s": 0.32})  # a short film

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from robocell_agents.results import regenerate
-from robocell_controller.bundle import load_bundle
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import load_bundle
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
 

@@ -9,12 +9,12 @@ import pytest
 
 from robocell_agents.histogram import histogram
 from robocell_agents.run_report import write_run_report
-from robocell_controller.cell import CellConfig
-from robocell_controller.clock import FreeRunningClock
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
-from robocell_controller.loop import ControlLoop
-from robocell_controller.run_log import LogFile, Recorder
+from robocell_controller.loop.clock import FreeRunningClock
+from robocell_controller.loop.loop import ControlLoop
+from robocell_controller.loop.run_log import LogFile, Recorder
 from robocell_envs.simulated_plant import SimulatedPlant
 
 PACED = {"guarantee": "best effort: <every> miss is counted", "granted": {"loop": {"fifo": 0}}}

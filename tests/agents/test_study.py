@@ -19,7 +19,7 @@ from robocell_agents.evaluate import evaluate
 from robocell_agents.results import regenerate
 from robocell_agents.study import JOURNAL, study
 from robocell_agents.study_config import load_study
-from robocell_controller.cli import execute
+from robocell_controller.commands.cli import execute
 from robocell_controller.config import default_names
 from robocell_controller.errors import InputError
 

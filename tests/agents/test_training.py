@@ -24,8 +24,8 @@ from robocell_agents.export import export
 from robocell_agents.finalists import Finalists
 from robocell_agents.train import train
 from robocell_agents.validation import Score
-from robocell_controller.cell import CellConfig
-from robocell_controller.cli import execute
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.commands.cli import execute
 from robocell_controller.config import load, locate, merged, read_config, read_yaml
 from robocell_controller.errors import InputError
 from robocell_envs.cell_checks import load_cell
@@ -176,7 +176,7 @@ def test_a_residual_policy_begins_as_its_program_and_is_no_bundle(tmp_path: Path
 
 def test_a_terminated_training_goes_on_where_it_was(tmp_path: Path) -> None:
     config, run = config_file(tmp_path, total_steps=1_000_000, evaluation={"every_steps": 1_000_000}), tmp_path / "run"
-    command = [sys.executable, "-c", "import sys; from robocell_controller.cli import main; main()"]
+    command = [sys.executable, "-c", "import sys; from robocell_controller.commands.cli import main; main()"]
     training = subprocess.Popen(
         [*command, "train", config, "--out", str(run)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -22,7 +22,7 @@ from robocell_agents.training_study import training_study
 from robocell_agents.training_study_analysis import analyse
 from robocell_agents.training_study_config import is_training_study, load_training_study
 from robocell_agents.training_study_figures import median_curve
-from robocell_controller.cli import execute
+from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 
 ROOT = Path(__file__).parents[2]

@@ -11,11 +11,11 @@ from robocell_agents import tune as tuning_command
 from robocell_agents import tuning, tuning_study
 from robocell_agents.tune import PROGRAMS, Search, tune
 from robocell_agents.tuning import cost, program_config, search_ranges
-from robocell_controller.cell import CellConfig
-from robocell_controller.cli import execute
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.commands.cli import execute
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
-from robocell_controller.programs import ProgramConfig, load_program_config
+from robocell_controller.path.programs import ProgramConfig, load_program_config
 
 LIMIT_S = 5.0
 

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from robocell_agents.grouped_vec_env import GroupedVecEnv
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 
 # With the module in front, a process that has not imported it yet finds the environment too.
 CELLS = ("robocell_envs:RobotCell/PickPlace-v0", "robocell_envs:RobotCell/ConveyorPick-v0")

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.arm.motion import RatesConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import Array, JointCommand, Setpoint
-from robocell_controller.guard import Guard, Release
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.motion import RatesConfig
-from robocell_controller.path import ControlPath
+from robocell_controller.guard.guard import Guard, Release
+from robocell_controller.path.control_path import ControlPath
 
 CELL = load(CellConfig, "cells", "pick_place")
 ROBOT = CELL.load_robot()

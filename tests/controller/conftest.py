@@ -8,8 +8,8 @@ import pytest
 from hypothesis import Phase, settings
 from tiny_bundle import tiny_files
 
-from robocell_controller.bundle import write_bundle
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import write_bundle
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.trust.anchors import load_anchors
 from robocell_controller.trust.signing import DEVELOPMENT, SigningKey, load_signing_key

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from robocell_controller.observer import OBSERVATION_SIZE
+from robocell_controller.path.observer import OBSERVATION_SIZE
 
 Change = Callable[[onnx.ModelProto], None]
 

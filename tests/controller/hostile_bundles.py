@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from tiny_bundle import tiny_files
 
 from robocell_agents import provenance
-from robocell_controller.bundle import LISTED, POLICY, SIZE_CAPS, load_bundle, signed_files
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import LISTED, POLICY, SIZE_CAPS, load_bundle, signed_files
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.trust.anchors import Anchors
 from robocell_controller.trust.keys import KeyRing

@@ -15,19 +15,19 @@ from typing import Any
 import cma
 import numpy as np
 
-from robocell_controller.cell import CellConfig
-from robocell_controller.clock import FreeRunningClock
+from robocell_controller.bundle.envelope import Envelope
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import Array
-from robocell_controller.envelope import Envelope
-from robocell_controller.estimator import View
-from robocell_controller.loop import ControlLoop
-from robocell_controller.observer import BOUNDS
-from robocell_controller.path import ControlPath
-from robocell_controller.periods import Actor, program_actor
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.loop.clock import FreeRunningClock
+from robocell_controller.loop.loop import ControlLoop
+from robocell_controller.loop.periods import Actor, program_actor
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.estimator import View
+from robocell_controller.path.observer import BOUNDS
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
+from robocell_controller.rollout.supervised import Supervised
 from robocell_controller.summary import Cycle, RunSummary
-from robocell_controller.supervised import Supervised
 from robocell_envs.simulated_plant import SimulatedPlant
 
 CELL = load(CellConfig, "cells", "pick_place")

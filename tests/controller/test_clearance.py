@@ -8,11 +8,11 @@ import pybullet_data
 import pytest
 from adversaries import BOUNDS, REST, ROBOT
 
-from robocell_controller.clearance import Clearance
+from robocell_controller.arm.kinematics import Kinematics, placement
 from robocell_controller.config import parse
 from robocell_controller.contract import Array
-from robocell_controller.guard_config import GuardConfig
-from robocell_controller.kinematics import Kinematics, placement
+from robocell_controller.guard.clearance import Clearance
+from robocell_controller.guard.config import GuardConfig
 
 MESHES = Path(pybullet_data.getDataPath()) / "franka_panda" / "meshes" / "collision"
 BOX = {"tcp_lower_m": [0.25, -0.45, 0.009], "tcp_upper_m": [0.70, 0.45, 0.48]}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from real_time import undisturbed
 
-from robocell_controller import cli, operate, plants
-from robocell_controller.cell import CellConfig
-from robocell_controller.cli import execute
+from robocell_controller.cell.config import CellConfig, plants
+from robocell_controller.commands import cli, operate
+from robocell_controller.commands.cli import execute
 from robocell_controller.config import load
-from robocell_controller.log_reader import read_log
+from robocell_controller.loop.log_reader import read_log
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

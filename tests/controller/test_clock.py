@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from robocell_controller.clock import DeadlineClock, FreeRunningClock, system_sleep
 from robocell_controller.latency import Latencies
+from robocell_controller.loop.clock import DeadlineClock, FreeRunningClock, system_sleep
 
 PERIOD = 8_000_000  # ns
 

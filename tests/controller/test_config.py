@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import default_names, load, locate, merged, parse, read_yaml
 from robocell_controller.errors import InputError
 

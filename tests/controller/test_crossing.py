@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array, CellState, PartInfo
-from robocell_controller.crossing import ANYWHERE, FINGER_TIPS, ROOM, crossing
-from robocell_controller.estimator import View
-from robocell_controller.path import ControlPath
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.crossing import ANYWHERE, FINGER_TIPS, ROOM, crossing
+from robocell_controller.path.estimator import View
 
 STANDS = 0.058  # m, height of what stands in the cell
 PART = PartInfo(width=0.04, height=0.04, symmetry=4, crush_force=100.0)

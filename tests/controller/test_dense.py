@@ -10,9 +10,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from robocell_controller.dense import dense
-from robocell_controller.golden import TOLERANCE
-from robocell_controller.onnx_policy import OnnxPolicy
+from robocell_controller.bundle.dense import dense
+from robocell_controller.bundle.golden import TOLERANCE
+from robocell_controller.bundle.onnx_policy import OnnxPolicy
 
 RELEASED = sorted((Path(__file__).parents[2] / "results" / "policies").glob("*/policy.onnx"))
 

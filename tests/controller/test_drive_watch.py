@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import JointCommand
-from robocell_controller.drive_watch import DriveWatch
-from robocell_controller.guard import Guard
+from robocell_controller.guard.guard import Guard
 from robocell_controller.messages import FarCommand
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
+from robocell_controller.processes.drive_watch import DriveWatch
 from robocell_envs.simulated_plant import SimulatedPlant
 
 CELL = load(CellConfig, "cells", "pick_place")

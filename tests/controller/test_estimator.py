@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.arm.stations import BeltConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import CellState, PartInfo, Setpoint
-from robocell_controller.estimator import Estimator, nearest_branch
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.stations import BeltConfig
+from robocell_controller.path.estimator import Estimator, nearest_branch
 
 BELT = BeltConfig(centre_m=[0.5, -0.3, 0.03], length_m=0.6, width_m=0.2, direction_rad=np.pi / 2)
 PART = PartInfo(width=0.04, height=0.04, symmetry=4, crush_force=100.0)

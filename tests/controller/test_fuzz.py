@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from adversaries import CELL, LIMITS, REST, ROBOT, SLACK, accelerated, adversarial_ticks, arena, margins, tcp_margins
 
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.arm.safety import SafetyKernel
 from robocell_controller.contract import Array, Segment, Setpoint
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.safety import SafetyKernel
 
 TICK, TICKS = CELL.rates.tick, CELL.rates.ticks
 KINEMATICS = Kinematics(ROBOT)

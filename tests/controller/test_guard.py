@@ -8,14 +8,14 @@ from adversaries import ADVERSARIES, BOUNDS, CELL, LIMITS, REST, ROBOT, accelera
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robocell_controller.clearance import Clearance, Look
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.arm.stopping import Stop
 from robocell_controller.config import parse
 from robocell_controller.contract import Array, JointCommand, Setpoint
 from robocell_controller.errors import InputError
-from robocell_controller.guard import Guard, Release
-from robocell_controller.guard_config import GuardConfig
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.stopping import Stop
+from robocell_controller.guard.clearance import Clearance, Look
+from robocell_controller.guard.config import GuardConfig
+from robocell_controller.guard.guard import Guard, Release
 
 TICK = CELL.rates.tick
 KINEMATICS = Kinematics(ROBOT)

@@ -73,6 +73,6 @@ def test_the_controller_opens_no_connection() -> None:
 
 
 def test_the_command_line_starts_without_its_heavy_libraries() -> None:
-    code = "import sys, robocell_controller.cli; print(*sys.modules)"
+    code = "import sys, robocell_controller.commands.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"numpy", "onnxruntime", "pydantic", "rich.progress"}.isdisjoint(done.stdout.split())

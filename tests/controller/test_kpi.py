@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robocell_controller.kpi import FinishedCycle, StateChange, kpis
-from robocell_controller.packml import State
+from robocell_controller.machine.kpi import FinishedCycle, StateChange, kpis
+from robocell_controller.machine.packml import State
 
 SECOND = 1_000_000_000
 

@@ -9,23 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robocell_controller import plant_process, remote_plant
-from robocell_controller.cell import CellConfig
-from robocell_controller.clock import DeadlineClock
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array
-from robocell_controller.drive_watch import NO_PERMISSION
-from robocell_controller.estimator import View
-from robocell_controller.guardian import PERIOD, objection
-from robocell_controller.layout import Layout
-from robocell_controller.loop import ControlLoop
-from robocell_controller.loop_process import start
+from robocell_controller.loop.clock import DeadlineClock
+from robocell_controller.loop.loop import ControlLoop
+from robocell_controller.loop.replay import replay
+from robocell_controller.loop.run_log import LogFile, Recorder
 from robocell_controller.messages import FarState
-from robocell_controller.path import ControlPath
-from robocell_controller.plant_process import TRACE, PlantProcess
-from robocell_controller.remote_plant import RemotePlant
-from robocell_controller.replay import replay
-from robocell_controller.run_log import LogFile, Recorder
-from robocell_controller.shared_memory import SharedMemory, Word
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.estimator import View
+from robocell_controller.processes.drive_watch import NO_PERMISSION
+from robocell_controller.processes.guardian import PERIOD, objection
+from robocell_controller.processes.layout import Layout
+from robocell_controller.processes.loop import start
+from robocell_controller.processes.plant import TRACE, PlantProcess
+from robocell_controller.processes.process import plant as plant_process
+from robocell_controller.processes.process import remote_plant
+from robocell_controller.processes.remote_plant import RemotePlant
+from robocell_controller.processes.shared_memory import SharedMemory, Word
 from robocell_controller.summary import RunSummary
 from robocell_envs.simulated_plant import SimulatedPlant
 

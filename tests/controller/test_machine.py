@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robocell_controller.cell import CellConfig
-from robocell_controller.clock import FreeRunningClock
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array, CellState, JointCommand, PermitLost, PlantError, StopPressed
-from robocell_controller.estimator import View
-from robocell_controller.log_reader import read_log
-from robocell_controller.loop import ControlLoop
-from robocell_controller.path import ControlPath
-from robocell_controller.periods import program_actor
-from robocell_controller.production import kpis_of
-from robocell_controller.programs import PickPlaceProgram, load_program_config
-from robocell_controller.run_log import LogFile, Recorder
+from robocell_controller.loop.clock import FreeRunningClock
+from robocell_controller.loop.log_reader import read_log
+from robocell_controller.loop.loop import ControlLoop
+from robocell_controller.loop.periods import program_actor
+from robocell_controller.loop.production import kpis_of
+from robocell_controller.loop.run_log import LogFile, Recorder
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.estimator import View
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_controller.summary import RunSummary
 from robocell_envs.simulated_plant import SimulatedPlant
 

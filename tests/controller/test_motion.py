@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.motion import Motion, MotionConfig, RatesConfig, gripper_action, gripper_command
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import parse
 from robocell_controller.contract import Array, Setpoint
 from robocell_controller.errors import InputError
-from robocell_controller.motion import Motion, MotionConfig, RatesConfig, gripper_action, gripper_command
 
 _OVERSHOOT = 0.004  # m over the edge of the work area, from full speed
 

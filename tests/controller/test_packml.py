@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robocell_controller.packml import MOVING, TABLE, Cause, Command, Machine, Mode, Refused, State, StopCategory
+from robocell_controller.machine.packml import (
+    MOVING,
+    TABLE,
+    Cause,
+    Command,
+    Machine,
+    Mode,
+    Refused,
+    State,
+    StopCategory,
+)
 
 # Written anew from the state model of ISA-TR88.00.02: for each state, what each command leads to.
 MODEL = """

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import yaml
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.stations import CameraMountConfig
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.cell.recipe import PatternConfig, RecipeConfig, load_recipe
 from robocell_controller.config import load, locate, read_yaml
 from robocell_controller.errors import InputError
-from robocell_controller.recipe import PatternConfig, RecipeConfig, load_recipe
-from robocell_controller.stations import CameraMountConfig
 
 CELLS = {"kitting": "kitting", "sort": "sort", "shift": "shift"}
 FAR = {"centre_m": [0.48, 0.30], "yaw_rad": 0.0, "rows": 3, "columns": 3, "pitch_m": [0.08, 0.08]}

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robocell_controller.cell import CellConfig
-from robocell_controller.cli import execute
-from robocell_controller.clock import FreeRunningClock
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.commands.cli import execute
 from robocell_controller.contract import Array
-from robocell_controller.estimator import View
-from robocell_controller.log_reader import read_log
-from robocell_controller.loop import ControlLoop
-from robocell_controller.path import ControlPath
-from robocell_controller.replay import replay
+from robocell_controller.loop.clock import FreeRunningClock
+from robocell_controller.loop.log_reader import read_log
+from robocell_controller.loop.loop import ControlLoop
+from robocell_controller.loop.replay import replay
+from robocell_controller.loop.run_log import LogFile, Recorder
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.estimator import View
 from robocell_controller.rollout.deployment import deploy
-from robocell_controller.run_log import LogFile, Recorder
-from robocell_controller.supervised import Supervised
+from robocell_controller.rollout.supervised import Supervised
 from robocell_envs.simulated_plant import SimulatedPlant
 
 

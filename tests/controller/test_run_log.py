@@ -7,9 +7,9 @@ import pytest
 
 from robocell_controller.contract import CellState, JointCommand, PartInfo, Setpoint
 from robocell_controller.errors import InputError
-from robocell_controller.log_reader import read_log
+from robocell_controller.loop.log_reader import read_log
+from robocell_controller.loop.run_log import RECORD, LogFile, Recorder
 from robocell_controller.messages import STATE, pack_state, unpack_state
-from robocell_controller.run_log import RECORD, LogFile, Recorder
 
 TICKS = 6
 PART = PartInfo(width=0.04, height=0.041, symmetry=4, crush_force=100.0)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.arm.motion import RatesConfig
+from robocell_controller.arm.robot import JointLimits
+from robocell_controller.arm.safety import SafetyKernel
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import Array, Segment, Setpoint
-from robocell_controller.motion import RatesConfig
-from robocell_controller.robot import JointLimits
-from robocell_controller.safety import SafetyKernel
 
 CELL = load(CellConfig, "cells", "pick_place")
 ROBOT = CELL.load_robot()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from robocell_controller.packml import TABLE, Command, State
+from robocell_controller.machine.packml import TABLE, Command, State
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "safety.md").read_text(encoding="utf-8")

@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from robocell_controller.guardian import CAUSES, objection
-from robocell_controller.layout import Layout
-from robocell_controller.ring import Ring
-from robocell_controller.shared_memory import SharedMemory, Slot, Word
+from robocell_controller.processes.guardian import CAUSES, objection
+from robocell_controller.processes.layout import Layout
+from robocell_controller.processes.ring import Ring
+from robocell_controller.processes.shared_memory import SharedMemory, Slot, Word
 
 WRITER = """
 import sys
-from robocell_controller.shared_memory import SharedMemory, Slot
+from robocell_controller.processes.shared_memory import SharedMemory, Slot
 slot = Slot(SharedMemory(4096, int(sys.argv[1])), 1000)
 print("on", flush=True)
 number = 0
@@ -122,6 +122,8 @@ def test_what_the_guardian_objects_to(changes: dict[Word, int], parent_lives: bo
 
 
 def test_the_guardian_needs_no_numpy() -> None:
-    code = "import sys, robocell_controller.guardian, robocell_controller.processes; print(*sys.modules)"
+    code = (
+        "import sys, robocell_controller.processes.guardian, robocell_controller.processes.process; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"numpy", "pydantic", "onnxruntime"}.isdisjoint(done.stdout.split())

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from adversaries import BOUNDS, LIMITS, REST, ROBOT
 
+from robocell_controller.arm.kinematics import Kinematics
+from robocell_controller.bundle.envelope import Envelope
 from robocell_controller.contract import CellState, PartInfo, Setpoint
-from robocell_controller.envelope import Envelope
-from robocell_controller.filtering import filtered, scaled
-from robocell_controller.kinematics import Kinematics
-from robocell_controller.state_check import ContactWatch, state_fault
+from robocell_controller.guard.filtering import filtered, scaled
+from robocell_controller.guard.state_check import ContactWatch, state_fault
 
 KINEMATICS = Kinematics(ROBOT)
 STILL = np.zeros(7)

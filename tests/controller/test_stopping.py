@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from robocell_controller.arm.stopping import StopLaw
 from robocell_controller.contract import Array, Setpoint
-from robocell_controller.stopping import StopLaw
 
 RATES = (50, 125, 250, 500)
 shares = hnp.arrays(np.float64, 7, elements=st.one_of(st.floats(-1, 1), st.sampled_from([0.0, 1.0, -1.0, 5e-324])))

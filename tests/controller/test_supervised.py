@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robocell_controller.cell import CellConfig
-from robocell_controller.clock import FreeRunningClock
+from robocell_controller.bundle.envelope import Envelope
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array
-from robocell_controller.envelope import Envelope
-from robocell_controller.estimator import View
-from robocell_controller.log_reader import Log, read_log
-from robocell_controller.loop import GIVEN_UP, ControlLoop
-from robocell_controller.observer import BOUNDS
-from robocell_controller.path import ControlPath
-from robocell_controller.periods import program_actor
-from robocell_controller.programs import PickPlaceProgram, load_program_config
-from robocell_controller.replay import replay
+from robocell_controller.loop.clock import FreeRunningClock
+from robocell_controller.loop.log_reader import Log, read_log
+from robocell_controller.loop.loop import GIVEN_UP, ControlLoop
+from robocell_controller.loop.periods import program_actor
+from robocell_controller.loop.replay import replay
+from robocell_controller.loop.run_log import LogFile, Recorder
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.estimator import View
+from robocell_controller.path.observer import BOUNDS
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_controller.rollout.deployment import ABSENT, REPLACED
-from robocell_controller.run_log import LogFile, Recorder
+from robocell_controller.rollout.supervised import Supervised
 from robocell_controller.summary import Cycle, RunSummary
-from robocell_controller.supervised import Supervised
 from robocell_envs.simulated_plant import SimulatedPlant
 
 ANYTHING, NOTHING = Envelope(-BOUNDS, BOUNDS), Envelope(2.0 * BOUNDS, 2.0 * BOUNDS)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
-from robocell_controller.supervisor import Change, Level, Period, Supervision, supervise
+from robocell_controller.guard.supervisor import Change, Level, Period, Supervision, supervise
 
 CONFIG = load(CellConfig, "cells", "pick_place").load_guard().supervisor
 GOOD, NEXT = Period(), Period(cycle_begins=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 import graphs
 import numpy as np
 
-from robocell_controller.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM
-from robocell_controller.cell import CellConfig
-from robocell_controller.golden import Golden
-from robocell_controller.observer import BOUNDS
-from robocell_controller.onnx_policy import OnnxPolicy
-from robocell_controller.policy_contract import own_contract, training_envelope
+from robocell_controller.bundle.bundle import CARD, CONTRACT, EVALUATION, GOLDEN, POLICY, SBOM
+from robocell_controller.bundle.golden import Golden
+from robocell_controller.bundle.onnx_policy import OnnxPolicy
+from robocell_controller.bundle.policy_contract import own_contract, training_envelope
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.path.observer import BOUNDS
 from robocell_controller.trust.canonical import json_bytes
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, merged, parse
 from robocell_controller.contract import JOINTS
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
 
 CELLS = {

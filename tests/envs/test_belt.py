@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from fault_cells import cell_with, event
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, merged
 from robocell_controller.contract import JOINTS, JointCommand, Segment
 from robocell_controller.errors import InputError
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import ConveyorPickEnv
 from robocell_envs.simulated_plant import SimulatedPlant
 

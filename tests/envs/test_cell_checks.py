@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import default_names, load, merged, parse
 from robocell_controller.errors import InputError
 from robocell_envs.cell_checks import checked_simulation, load_cell, oldest_sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from robocell_controller.contract import JOINTS, Segment
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
 
 

@@ -16,10 +16,10 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import JointCommand
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.robot_description import urdf_file
 from robocell_envs.scenario import draw

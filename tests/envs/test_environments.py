@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import ConveyorPickEnv, PickPlaceEnv
 from robocell_envs.goal_env import PickPlaceGoalEnv
 from robocell_envs.tasks import pick_place as task

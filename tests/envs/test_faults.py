@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fault_cells import cell_with, event, one_joint, play
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import JOINTS
 from robocell_controller.errors import InputError
 from robocell_envs.faults import first_tick

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.parts import draw_part
 from robocell_envs.simulation_config import simulation_config

@@ -13,13 +13,13 @@ import yaml
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from robocell_controller.cell import CellConfig
-from robocell_controller.clock import FreeRunningClock
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, locate, merged, parse, read_yaml
 from robocell_controller.errors import InputError
-from robocell_controller.loop import ControlLoop
-from robocell_controller.periods import program_actor
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.loop.clock import FreeRunningClock
+from robocell_controller.loop.loop import ControlLoop
+from robocell_controller.loop.periods import program_actor
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.production_env import KittingEnv, RecipeEnv, ShiftEnv, SortEnv
 from robocell_envs.simulated_plant import SimulatedPlant

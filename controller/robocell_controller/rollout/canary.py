@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from robocell_controller.cell import CellConfig
-from robocell_controller.envelope import Envelope
+from robocell_controller.bundle.envelope import Envelope
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
-from robocell_controller.estimator import View
-from robocell_controller.path import ControlPath
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.estimator import View
 from robocell_controller.rights import stay_behind
 from robocell_controller.rollout.deployment import ABSENT, Action, admitted, signed_by
 from robocell_controller.rollout.sequential import (

@@ -15,14 +15,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from robocell_controller.bundle import Bundle, load_bundle
-from robocell_controller.cell import CellConfig
-from robocell_controller.envelope import Envelope
+from robocell_controller.bundle.bundle import Bundle, load_bundle
+from robocell_controller.bundle.envelope import Envelope
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
-from robocell_controller.estimator import View
-from robocell_controller.path import ControlPath
-from robocell_controller.periods import Actor, policy_actor, program_actor
-from robocell_controller.programs import PickPlaceProgram, load_program_config
+from robocell_controller.loop.periods import Actor, policy_actor, program_actor
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.estimator import View
+from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_controller.rights import stay_behind
 from robocell_controller.rollout.store import PREFIX, Store
 from robocell_controller.summary import Cycle

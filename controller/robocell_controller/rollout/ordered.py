@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from robocell_controller.cell import CellConfig
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.order import Order
 from robocell_controller.rollout.canary import Canary
 from robocell_controller.rollout.deployment import Deployment, admitted, deploy
 from robocell_controller.rollout.shadow import Shadowing
 from robocell_controller.rollout.store import Store
-from robocell_controller.supervised import Supervised
+from robocell_controller.rollout.supervised import Supervised
 
 
 def deployment(order: Order, cell: CellConfig) -> Supervised:

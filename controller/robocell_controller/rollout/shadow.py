@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from robocell_controller.bundle import Bundle
+from robocell_controller.bundle.bundle import Bundle
+from robocell_controller.bundle.envelope import Envelope
 from robocell_controller.contract import ACTION_NAMES
-from robocell_controller.envelope import Envelope
-from robocell_controller.estimator import View
 from robocell_controller.latency import Latencies
-from robocell_controller.path import ControlPath
+from robocell_controller.path.control_path import ControlPath
+from robocell_controller.path.estimator import View
 from robocell_controller.rollout.deployment import Action, Deployment
 from robocell_controller.summary import Cycle
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robocell_controller.bundle import Bundle, load_bundle
-from robocell_controller.cell import CellConfig
+from robocell_controller.bundle.bundle import Bundle, load_bundle
+from robocell_controller.bundle.manifest import MANIFEST, SIGNATURE
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
-from robocell_controller.manifest import MANIFEST, SIGNATURE
 from robocell_controller.rollout.log import Entry, Event, append, read_entries
 from robocell_controller.trust.anchors import remember_epoch
 from robocell_controller.trust.home import home, locked, sync_folder

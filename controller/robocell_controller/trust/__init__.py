@@ -1,1 +1,5 @@
-"""What a bundle has to show before it is run: who signed it, and that every part of it is what it claims to be."""
+"""Whom a file comes from and what it must show before anything in it is believed: keys, signatures, file checks.
+
+Uses the words of the package alone.
+Used by bundle and roll-out; by export, which signs.
+"""

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from robocell_controller.arm.stations import Point
 from robocell_controller.contract import Array
-from robocell_controller.estimator import is_holding, nearest_branch
+from robocell_controller.path.estimator import is_holding, nearest_branch
 from robocell_controller.record import record
-from robocell_controller.stations import Point
 from robocell_envs.scenario import Scenario
 from robocell_envs.simulation_config import TaskConfig
 from robocell_envs.world import Truth

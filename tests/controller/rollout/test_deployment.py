@@ -11,12 +11,12 @@ import graphs
 import numpy as np
 import pytest
 
-from robocell_controller.bundle import GOLDEN, POLICY
-from robocell_controller.cell import CellConfig
-from robocell_controller.cli import execute
+from robocell_controller.bundle.bundle import GOLDEN, POLICY
+from robocell_controller.bundle.golden import Golden, parse_golden
+from robocell_controller.bundle.onnx_policy import OnnxPolicy
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
-from robocell_controller.golden import Golden, parse_golden
-from robocell_controller.onnx_policy import OnnxPolicy
 from robocell_controller.rollout.canary import Canary
 from robocell_controller.rollout.deployment import Following, admitted, deploy
 from robocell_controller.rollout.sequential import MOST_CYCLES

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from robocell_controller.bundle import write_bundle
-from robocell_controller.cell import CellConfig
-from robocell_controller.cli import execute
+from robocell_controller.bundle.bundle import write_bundle
+from robocell_controller.cell.config import CellConfig
+from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 from robocell_controller.rollout.log import Entry
 from robocell_controller.rollout.store import Store

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from robocell_controller.bundle import SIZE_CAPS, load_bundle
-from robocell_controller.cli import execute
+from robocell_controller.bundle.bundle import SIZE_CAPS, load_bundle
+from robocell_controller.bundle.manifest import MANIFEST, SIGNATURE
+from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
-from robocell_controller.manifest import MANIFEST, SIGNATURE
 from robocell_controller.trust.anchors import load_anchors, remember_epoch
 from robocell_controller.trust.home import VARIABLE
 from robocell_controller.trust.keys import TrustedKey, load_ring, read_key, revoke, user_folder, write_key

@@ -18,7 +18,7 @@ import graphs
 import numpy as np
 import pytest
 
-from robocell_controller.bundle import (
+from robocell_controller.bundle.bundle import (
     CARD,
     CONTRACT,
     EVALUATION,
@@ -30,9 +30,9 @@ from robocell_controller.bundle import (
     load_bundle,
     signed_files,
 )
-from robocell_controller.cell import CellConfig
-from robocell_controller.golden import Golden, parse_golden
-from robocell_controller.manifest import MANIFEST, SIGNATURE
+from robocell_controller.bundle.golden import Golden, parse_golden
+from robocell_controller.bundle.manifest import MANIFEST, SIGNATURE
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.trust.anchors import Anchors, Epochs
 from robocell_controller.trust.canonical import json_bytes
 from robocell_controller.trust.keys import KeyRing

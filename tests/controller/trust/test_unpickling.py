@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from robocell_controller import cli
+from robocell_controller.commands import cli
 from robocell_controller.trust.unpickling import EXIT_CODE
 
 PAYLOAD = """
@@ -43,7 +43,7 @@ def test_unpickling_ends_the_process(attempt: str) -> None:
 def test_the_commands_of_the_controller_are_guarded(command: str) -> None:
     code = f"""
 import sys, pickle
-from robocell_controller import cli
+from robocell_controller.commands import cli
 cli.execute = lambda arguments: pickle.loads(pickle.dumps(print))
 sys.argv = ["robocell", "{command}", "--help"]
 cli.main()
@@ -54,7 +54,7 @@ cli.main()
 def test_a_whole_run_needs_no_pickle() -> None:
     code = """
 import sys
-from robocell_controller.cli import main
+from robocell_controller.commands.cli import main
 sys.argv = ["robocell", "run", "program:guided", "--parts", "1", "--json"]
 main()
 """
