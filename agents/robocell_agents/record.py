@@ -156,6 +156,6 @@ def _picture(world: World, cameras: list[Camera]) -> Image.Image:
     width, height = SIZE
     picture = Image.new("RGB", (width * len(cameras), height))
     for index, camera in enumerate(cameras):
-        drawn = Image.fromarray(draw(world, camera).round().astype(np.uint8))
+        drawn = Image.fromarray(draw(world.client, camera).round().astype(np.uint8))
         picture.paste(drawn.resize(SIZE, Image.Resampling.LANCZOS), (width * index, 0))
     return picture

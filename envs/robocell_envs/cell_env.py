@@ -143,7 +143,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """A picture of the cell, uint8 [height, width, 3]; None if the cell is in a window or not to be seen."""
-        return render(self.plant.world) if self.render_mode == "rgb_array" else None
+        return render(self.plant.world.client) if self.render_mode == "rgb_array" else None
 
     def random_state(self) -> dict[str, Any]:
         """State of the stream that resets draw from, as JSON."""

@@ -1,4 +1,4 @@
-"""Parts: their kinds, what they weigh, and how Bullet knows their shape."""
+"""Parts: their kinds and what they weigh."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from robocell_controller.contract import PartInfo
-from robocell_envs.bullet import BulletClient, pybullet
 from robocell_envs.simulation_config import PartConfig
 
 # Symmetry (see ``PartInfo``) and area of the section, as a share of the square of the width, of each kind.
@@ -80,25 +79,3 @@ def draw_part(config: PartConfig, stream: np.random.Generator) -> Part:
 def mass(kind: str, width: float, height: float, density: float) -> float:
     """Mass of a solid part, kg; ``width`` and ``height`` in m, ``density`` in kg/m³."""
     return density * _KINDS[kind][1] * width**2 * height
-
-
-def collision_shape(client: BulletClient, part: Part) -> int:
-    """A new shape in Bullet; freed with the next ``resetSimulation``.
-
-    A prism is the union of three boxes, each between two opposite faces: Bullet lets a hull of points grow by a
-    margin of millimetres, and boxes touch in four steady points.
-    """
-    half = [part.width / 2, part.width / 2, part.height / 2]
-    if part.kind == "box":
-        return int(client.createCollisionShape(pybullet.GEOM_BOX, halfExtents=half))
-    if part.kind == "cylinder":
-        return int(client.createCollisionShape(pybullet.GEOM_CYLINDER, radius=half[0], height=part.height))
-    turns = [pybullet.getQuaternionFromEuler([0.0, 0.0, index * math.pi / 3]) for index in range(3)]
-    return int(
-        client.createCollisionShapeArray(
-            shapeTypes=[pybullet.GEOM_BOX] * 3,
-            halfExtents=[[half[0] / math.sqrt(3), half[1], half[2]]] * 3,
-            collisionFramePositions=[[0.0, 0.0, 0.0]] * 3,
-            collisionFrameOrientations=turns,
-        )
-    )

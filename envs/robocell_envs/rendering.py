@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from robocell_envs.bullet import pybullet
-
-if TYPE_CHECKING:
-    from robocell_envs.world import World
+from robocell_envs.bullet import BulletClient, pybullet
 
 Pixels = npt.NDArray[np.uint8]
 Vector = tuple[float, float, float]
@@ -47,16 +43,16 @@ _FINER = 2  # drawn that many times larger and averaged, because the renderer le
 _SKY_TOP, _SKY_BOTTOM = np.array([214.0, 222.0, 230.0]), np.array([246.0, 247.0, 248.0])
 
 
-def render(world: World, camera: Camera = CAMERAS["side"]) -> Pixels:
+def render(client: BulletClient, camera: Camera = CAMERAS["side"]) -> Pixels:
     """Picture of the cell, uint8 [HEIGHT, WIDTH, 3]."""
-    blocks = draw(world, camera).reshape(HEIGHT, _FINER, WIDTH, _FINER, 3)
+    blocks = draw(client, camera).reshape(HEIGHT, _FINER, WIDTH, _FINER, 3)
     return np.asarray(blocks.mean(axis=(1, 3)).round(), dtype=np.uint8)
 
 
-def draw(world: World, camera: Camera) -> npt.NDArray[np.float64]:
+def draw(client: BulletClient, camera: Camera) -> npt.NDArray[np.float64]:
     """The picture as it is drawn, with jagged edges, [_FINER · HEIGHT, _FINER · WIDTH, 3] in 0 to 255."""
     width, height = _FINER * WIDTH, _FINER * HEIGHT
-    _, _, pixels, _, bodies = world.client.getCameraImage(
+    _, _, pixels, _, bodies = client.getCameraImage(
         width,
         height,
         pybullet.computeViewMatrix(camera.eye, camera.target, camera.up),

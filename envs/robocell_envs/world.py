@@ -23,9 +23,10 @@ from robocell_envs.faults import SOUND, Faults, friction_torque
 from robocell_envs.fixtures import TRAY_COLOUR, Fixture, camera_fixtures, station_fixtures
 from robocell_envs.gripper import COLLIDES, Gripper
 from robocell_envs.jobs import TRAY_HEIGHT
-from robocell_envs.parts import Part, collision_shape
+from robocell_envs.parts import Part
 from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.scenario import TRAY_WIDTH, Scenario
+from robocell_envs.shapes import collision_shape
 from robocell_envs.simulation_config import SolverConfig
 from robocell_envs.window import connect_window
 

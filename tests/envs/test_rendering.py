@@ -16,12 +16,12 @@ def test_each_camera_sees_part_and_fingers(name):
     env = PickPlaceEnv(render_mode="rgb_array")
     env.reset(seed=0)
     scene, client = env.plant.world, env.plant.world.client
-    pictures = [render(scene, CAMERAS[name])]
+    pictures = [render(scene.client, CAMERAS[name])]
     client.resetBasePositionAndOrientation(scene.part, [0.0, 0.0, -9.0], [0.0, 0.0, 0.0, 1.0])
-    pictures.append(render(scene, CAMERAS[name]))
+    pictures.append(render(scene.client, CAMERAS[name]))
     for joint in FINGER_JOINTS:
         client.resetJointState(scene.arm, joint, 0.0)
-    pictures.append(render(scene, CAMERAS[name]))
+    pictures.append(render(scene.client, CAMERAS[name]))
     env.close()
     assert all(picture.shape == (HEIGHT, WIDTH, 3) for picture in pictures)
     for before, after in pairwise(pictures):
@@ -31,7 +31,7 @@ def test_each_camera_sees_part_and_fingers(name):
 def test_the_mount_of_the_trackers_camera_is_drawn_over_the_infeed():
     env = KittingEnv(render_mode="rgb_array")
     env.reset(seed=0)
-    picture = draw(env.plant.world, Camera((1.45, -0.18, 1.0), (0.48, -0.18, 1.0), 20.0, (0.0, 0.0, 1.0), 2.0))
+    picture = draw(env.plant.world.client, Camera((1.45, -0.18, 1.0), (0.48, -0.18, 1.0), 20.0, (0.0, 0.0, 1.0), 2.0))
     env.close()
     height, width, _ = picture.shape
     assert picture[height // 2, width // 2].max() < 100.0  # the camera's dark case, in the middle
