@@ -19,10 +19,10 @@ from robocell_controller.path.observer import BOUNDS, OBSERVATION_SIZE
 from robocell_controller.path.programs import PickPlaceProgram, ProgramConfig, RigidProgram, load_program_config
 from robocell_controller.trust.keys import announce
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
+from robocell_envs.config.simulation import simulation_config
 from robocell_envs.goal_env import goal_observation
-from robocell_envs.oracle import true_view
-from robocell_envs.scenario import nominal_poses
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.plant.oracle import true_view
+from robocell_envs.scene.scenario import nominal_poses
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

@@ -29,7 +29,7 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, load, locate, read_config
 from robocell_controller.progress import progress_bar
 from robocell_envs.cell_env import PickPlaceEnv
-from robocell_envs.feasibility import check_liftable
+from robocell_envs.scene.feasibility import check_liftable
 
 _KIND = "studies"
 _KEY = "varied"  # which only a study of adaptation has

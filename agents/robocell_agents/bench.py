@@ -15,8 +15,8 @@ from robocell_agents.bench_floor import floors
 from robocell_agents.bench_parts import parts_cost
 from robocell_agents.bench_resources import resources
 from robocell_controller.progress import progress_bar
-from robocell_envs.bullet import quiet
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.engine.bullet import quiet
 
 _OURS = ("RobotCell/PickPlace-v0", "RobotCell/ConveyorPick-v0")
 _PANDA_GYM, _FETCH = "PandaPickAndPlace-v3", "FetchPickAndPlace"

@@ -12,9 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from robocell_envs.bullet import number, pybullet
 from robocell_envs.cell_env import PickPlaceEnv
-from robocell_envs.world import Targets
+from robocell_envs.engine.bullet import number, pybullet
+from robocell_envs.engine.world import Targets
 
 Floor = Callable[[], None]
 

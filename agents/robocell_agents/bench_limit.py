@@ -17,8 +17,8 @@ from robocell_agents.suites import Suite, load_suite
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
-from robocell_envs.scenario import Scenario, draw
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.simulation import simulation_config
+from robocell_envs.scene.scenario import Scenario, draw
 
 PUBLISHED = tuple(Path("results", "pick_place", f"{name}.json") for name in ("policy", "guided", "oracle"))
 _TIMES = ("limit_s", "reach_s", "transfer_s", "retreat_s")

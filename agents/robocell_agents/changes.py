@@ -10,7 +10,7 @@ from annotated_types import Len, MinLen
 from robocell_agents.suites import Suite, changed_cell
 from robocell_controller.config import Config, load, locate, read_config
 from robocell_controller.errors import InputError
-from robocell_envs.feasibility import check_liftable
+from robocell_envs.scene.feasibility import check_liftable
 
 _KIND = "changes"
 RANGES = ("within", "beyond")

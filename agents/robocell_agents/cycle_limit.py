@@ -37,8 +37,8 @@ from robocell_controller.arm.kinematics import Kinematics
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
-from robocell_envs.scenario import Scenario
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.simulation import simulation_config
+from robocell_envs.scene.scenario import Scenario
 from robocell_envs.tasks.pick_place import place_position
 
 

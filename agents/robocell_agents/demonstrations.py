@@ -16,7 +16,7 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array
 from robocell_controller.path.programs import PickPlaceProgram, Program, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
-from robocell_envs.oracle import OracleProgram
+from robocell_envs.plant.oracle import OracleProgram
 
 Floats = npt.NDArray[np.float32]
 Layers = list[tuple[Floats, Floats]]  # weights [out, in] and biases [out]; tanh between them

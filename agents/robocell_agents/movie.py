@@ -12,7 +12,7 @@ import imageio.v2 as imageio
 from robocell_agents.files import beside
 from robocell_agents.filmstrip import Film, gif
 from robocell_controller.errors import InputError
-from robocell_envs.rendering import Pixels
+from robocell_envs.engine.rendering import Pixels
 
 Add = Callable[[Pixels], None]
 _QUALITY = 8  # of imageio's 0 to 10

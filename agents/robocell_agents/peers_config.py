@@ -14,7 +14,7 @@ from robocell_agents.training_study_config import Name
 from robocell_controller.arm.robot import Positive
 from robocell_controller.config import Config, load, locate, read_config
 from robocell_controller.errors import InputError
-from robocell_envs.bullet import quiet
+from robocell_envs.engine.bullet import quiet
 
 _KIND = "studies"
 _KEY = "peers"  # which only a study of peers has

@@ -22,8 +22,8 @@ from robocell_controller.arm.robot import JointLimits
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
 from robocell_controller.path.estimator import nearest_branch
-from robocell_envs.scenario import Scenario
-from robocell_envs.simulation_config import TaskConfig
+from robocell_envs.config.simulation import TaskConfig
+from robocell_envs.scene.scenario import Scenario
 from robocell_envs.tasks.pick_place import place_position
 
 _FIRST_GUESS = (0.6, 0.6, 0.1)  # s for each leg

@@ -21,10 +21,10 @@ from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.errors import InputError
 from robocell_controller.progress import progress_bar
 from robocell_envs.cell_env import Action, PickPlaceEnv
+from robocell_envs.engine.rendering import CAMERAS, Camera, Pixels, draw
+from robocell_envs.engine.world import World
 from robocell_envs.production_env import make_env
-from robocell_envs.rendering import CAMERAS, Camera, Pixels, draw
 from robocell_envs.tasks.pick_place import in_slot
-from robocell_envs.world import World
 
 SIZE = (640, 480)  # pixels of one camera's picture
 BOTH = "both"
@@ -40,7 +40,7 @@ class Shot:
     Attributes:
         policy: see :func:`robocell_agents.actors.load_actor`.
         seeds: of the episodes.
-        camera: one of ``robocell_envs.rendering.CAMERAS``, or ``both``: side by side.
+        camera: one of ``robocell_envs.engine.rendering.CAMERAS``, or ``both``: side by side.
         suite: name or file of a suite.
         condition: one of its conditions.
     """

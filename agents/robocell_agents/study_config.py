@@ -18,7 +18,7 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.cell.recipe import Count
 from robocell_controller.config import Config, default_names, load, locate, read_config
 from robocell_controller.errors import InputError
-from robocell_envs.faults import FaultsConfig
+from robocell_envs.config.faults import FaultsConfig
 
 _KIND = "studies"
 REFERENCE = "guided"  # the program that everything is compared with

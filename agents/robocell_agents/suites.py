@@ -13,7 +13,7 @@ from annotated_types import Len
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, load, locate, merged, parse, read_config
 from robocell_controller.errors import InputError
-from robocell_envs.cell_checks import checked_simulation
+from robocell_envs.plant.cell_checks import checked_simulation
 
 _KIND = "suites"
 _FIXED = ("robot", "rates", "motion")  # they give observations and actions their meaning

@@ -7,8 +7,8 @@ from robocell_agents.training_config import TrainingConfig
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import merged
 from robocell_controller.errors import InputError
-from robocell_envs.cell_checks import load_cell
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.simulation import simulation_config
+from robocell_envs.plant.cell_checks import load_cell
 
 _SHARED = ("robot", "rates", "motion")  # they give observations and actions their meaning
 

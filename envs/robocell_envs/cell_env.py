@@ -13,13 +13,13 @@ from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.loop.clock import FreeRunningClock
 from robocell_controller.path.estimator import View
 from robocell_controller.path.observer import BOUNDS
-from robocell_envs.cell_checks import load_cell
-from robocell_envs.rendering import render
-from robocell_envs.scenario import Scenario
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.engine.rendering import render
+from robocell_envs.engine.window import viewed
+from robocell_envs.plant.cell_checks import load_cell
+from robocell_envs.plant.simulated import SimulatedPlant
+from robocell_envs.scene.scenario import Scenario
 from robocell_envs.soundness import check_finite
 from robocell_envs.tasks import pick_place as task
-from robocell_envs.window import viewed
 
 Observation = npt.NDArray[np.float32]
 Action = npt.NDArray[np.float32]

@@ -15,8 +15,8 @@ from robocell_controller.contract import JOINTS
 from robocell_controller.path.estimator import nearest_branch
 from robocell_controller.path.observer import CLIP
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
-from robocell_envs.faults import Faults, SensorName
-from robocell_envs.scenario import Scenario
+from robocell_envs.config.faults import Faults, SensorName
+from robocell_envs.scene.scenario import Scenario
 
 SENSORS = get_args(SensorName)
 # Part 5, belt 2, faults of hand, drives, encoders, payload, delay and sensors, and how far the estimates are off.

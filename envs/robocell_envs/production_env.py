@@ -8,7 +8,7 @@ from typing import Any
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import Observation, PickPlaceEnv
-from robocell_envs.scenario import Scenario
+from robocell_envs.scene.scenario import Scenario
 from robocell_envs.tasks.pick_place import MISSED
 
 Record = dict[str, Any]

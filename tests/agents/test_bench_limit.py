@@ -20,7 +20,7 @@ from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 from robocell_controller.path.estimator import nearest_branch
 from robocell_envs.cell_env import PickPlaceEnv
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.simulation import simulation_config
 from robocell_envs.tasks.pick_place import place_position
 
 SEED = 3_000_000

@@ -16,7 +16,7 @@ from robocell_agents.changes import load_change
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, merged, parse
 from robocell_controller.contract import JOINTS
-from robocell_envs.faults import SOUND
+from robocell_envs.config.faults import SOUND
 
 ENVIRONMENTS = sorted(name for name in gymnasium.registry if name.startswith("RobotCell/"))
 CHANGES = {"PickPlaceGoal": "overdue_service", "PickPlace": "heavy_and_slippery", "ConveyorPick": "rush_order"}

@@ -15,7 +15,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.loop.clock import FreeRunningClock
 from robocell_controller.loop.loop import ControlLoop
 from robocell_controller.loop.run_log import LogFile, Recorder
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 PACED = {"guarantee": "best effort: <every> miss is counted", "granted": {"loop": {"fifo": 0}}}
 

@@ -6,8 +6,8 @@ import yaml
 from robocell_agents.suites import load_suite
 from robocell_controller.config import default_names
 from robocell_controller.errors import InputError
-from robocell_envs.scenario import draw
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.simulation import simulation_config
+from robocell_envs.scene.scenario import draw
 
 GRAVITY, LIFT = 9.81, 5.0  # m/s²
 

@@ -28,8 +28,8 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.commands.cli import execute
 from robocell_controller.config import load, locate, merged, read_config, read_yaml
 from robocell_controller.errors import InputError
-from robocell_envs.cell_checks import load_cell
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.plant.cell_checks import load_cell
 from robocell_envs.tasks import pick_place as task
 
 SMALL: dict[str, Any] = {

@@ -28,7 +28,7 @@ from robocell_controller.path.observer import BOUNDS
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_controller.rollout.supervised import Supervised
 from robocell_controller.summary import Cycle, RunSummary
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 CELL = load(CellConfig, "cells", "pick_place")
 GENES = 12  # of the family that is searched

@@ -12,7 +12,7 @@ from robocell_controller.guard.guard import Guard
 from robocell_controller.messages import FarCommand
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_controller.processes.drive_watch import DriveWatch
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 CELL = load(CellConfig, "cells", "pick_place")
 LIMITS, TICK = CELL.load_robot().limits, CELL.rates.tick

@@ -28,7 +28,7 @@ from robocell_controller.processes.process import remote_plant
 from robocell_controller.processes.remote_plant import RemotePlant
 from robocell_controller.processes.shared_memory import SharedMemory, Word
 from robocell_controller.summary import RunSummary
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 Delays = dict[int, int]  # ns, of ticks or periods by their numbers
 

@@ -22,8 +22,8 @@ from robocell_controller.path.estimator import View
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_controller.summary import Cycle, RunSummary
 from robocell_envs.cell_env import PickPlaceEnv
-from robocell_envs.scenario import Scenario
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
+from robocell_envs.scene.scenario import Scenario
 
 
 class RecordingPlant(SimulatedPlant):

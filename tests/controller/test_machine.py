@@ -20,7 +20,7 @@ from robocell_controller.path.control_path import ControlPath
 from robocell_controller.path.estimator import View
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_controller.summary import RunSummary
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 START = ["STOPPED", "RESETTING", "IDLE", "STARTING", "EXECUTE"]
 Spoil = Callable[[int, CellState], CellState]

@@ -18,7 +18,7 @@ from robocell_controller.path.control_path import ControlPath
 from robocell_controller.path.estimator import View
 from robocell_controller.rollout.deployment import deploy
 from robocell_controller.rollout.supervised import Supervised
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 
 def wild(path: ControlPath, view: View) -> Array:

@@ -25,7 +25,7 @@ from robocell_controller.path.programs import PickPlaceProgram, load_program_con
 from robocell_controller.rollout.deployment import ABSENT, REPLACED
 from robocell_controller.rollout.supervised import Supervised
 from robocell_controller.summary import Cycle, RunSummary
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 ANYTHING, NOTHING = Envelope(-BOUNDS, BOUNDS), Envelope(2.0 * BOUNDS, 2.0 * BOUNDS)
 

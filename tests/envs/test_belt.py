@@ -12,7 +12,7 @@ from robocell_controller.contract import JOINTS, JointCommand, Segment
 from robocell_controller.errors import InputError
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import ConveyorPickEnv
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 CELL = load(CellConfig, "cells", "conveyor_pick")
 STILL = np.array([0.0, 0.0, 0.0, 0.0, 1.0], np.float32)

@@ -6,8 +6,8 @@ import yaml
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import default_names, load, merged, parse
 from robocell_controller.errors import InputError
-from robocell_envs.cell_checks import checked_simulation, load_cell, oldest_sample
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.plant.cell_checks import checked_simulation, load_cell, oldest_sample
 
 LOST = [[0.0, 0.0]] * 6 + [[0.0, 12.0]]
 

@@ -21,9 +21,9 @@ from robocell_controller.config import load
 from robocell_controller.contract import JointCommand
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
-from robocell_envs.robot_description import urdf_file
-from robocell_envs.scenario import draw
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.simulation import simulation_config
+from robocell_envs.engine.robot_description import urdf_file
+from robocell_envs.scene.scenario import draw
 
 GRAVITY = 9.81  # m/s²
 MASS = 0.3  # kg

@@ -6,8 +6,8 @@ from fault_cells import cell_with, event, one_joint, play
 
 from robocell_controller.contract import JOINTS, Array, JointCommand
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.plant.simulated import SimulatedPlant
 from robocell_envs.reference import Load, hold
-from robocell_envs.simulated_plant import SimulatedPlant
 
 LOAD = Load(width=0.04, mass=0.4, friction=0.5, force=20.0)  # bears 20 N, weighs 4 N
 TICK = 0.008  # s

@@ -9,9 +9,9 @@ from fault_cells import cell_with, event, one_joint, play
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import JOINTS
 from robocell_controller.errors import InputError
-from robocell_envs.faults import first_tick
-from robocell_envs.scenario import draw
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.faults import first_tick
+from robocell_envs.config.simulation import simulation_config
+from robocell_envs.scene.scenario import draw
 
 EVERYTHING = {
     "gripper_force_share": [0.7, 0.9],

@@ -10,8 +10,8 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
-from robocell_envs.parts import draw_part
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.simulation import simulation_config
+from robocell_envs.scene.parts import draw_part
 
 CELL = load(CellConfig, "cells", "pick_place")
 CONFIG = simulation_config(CELL).part

@@ -8,11 +8,11 @@ import pytest
 
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
-from robocell_envs.scenario import draw
-from robocell_envs.simulation_config import simulation_config
+from robocell_envs.config.simulation import simulation_config
+from robocell_envs.engine.world import Truth
+from robocell_envs.scene.scenario import draw
 from robocell_envs.tasks import pick_place as task
 from robocell_envs.tasks.pick_place import Measures
-from robocell_envs.world import Truth
 
 SIMULATION = simulation_config(load(CellConfig, "cells", "pick_place"))
 TASK = SIMULATION.task

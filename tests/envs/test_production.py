@@ -21,8 +21,8 @@ from robocell_controller.loop.loop import ControlLoop
 from robocell_controller.loop.periods import program_actor
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.plant.simulated import SimulatedPlant
 from robocell_envs.production_env import KittingEnv, RecipeEnv, ShiftEnv, SortEnv
-from robocell_envs.simulated_plant import SimulatedPlant
 
 ENVIRONMENTS = {"Kitting": KittingEnv, "Sort": SortEnv, "Shift": ShiftEnv}
 IDLE = np.array([0.0, 0.0, 0.0, 0.0, 1.0], dtype=np.float32)

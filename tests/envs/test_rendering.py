@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.engine.rendering import CAMERAS, HEIGHT, WIDTH, Camera, draw, render
+from robocell_envs.engine.robot_description import FINGER_JOINTS
 from robocell_envs.production_env import KittingEnv
-from robocell_envs.rendering import CAMERAS, HEIGHT, WIDTH, Camera, draw, render
-from robocell_envs.robot_description import FINGER_JOINTS
 
 
 @pytest.mark.parametrize("name", CAMERAS)

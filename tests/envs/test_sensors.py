@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robocell_envs.sensors import Sensor
-from robocell_envs.simulation_config import SensorConfig
+from robocell_envs.config.simulation import SensorConfig
+from robocell_envs.plant.sensors import Sensor
 
 IDEAL = {"rate_hz": 100.0, "delay_s": 0.0, "dropout": 0.0}
 TICK = 0.01

@@ -4,9 +4,10 @@ import gymnasium
 import pytest
 
 from robocell_controller.errors import InputError
-from robocell_envs import cell_env, world
-from robocell_envs.bullet import connect
+from robocell_envs import cell_env
 from robocell_envs.cell_env import PickPlaceEnv
+from robocell_envs.engine import world
+from robocell_envs.engine.bullet import connect
 
 
 @pytest.mark.parametrize("name", ["RobotCell/PickPlace-v0", "RobotCell/PickPlaceGoal-v0"])

@@ -10,9 +10,9 @@ from robocell_controller.arm.stations import Point
 from robocell_controller.contract import Array
 from robocell_controller.path.estimator import is_holding, nearest_branch
 from robocell_controller.record import record
-from robocell_envs.scenario import Scenario
-from robocell_envs.simulation_config import TaskConfig
-from robocell_envs.world import Truth
+from robocell_envs.config.simulation import TaskConfig
+from robocell_envs.engine.world import Truth
+from robocell_envs.scene.scenario import Scenario
 
 PLACED, OFF_TABLE, COLLISION, CRUSHED, MISSED = "placed", "off_table", "collision", "crushed", "missed"
 OUT_OF_TIME = "out_of_time"  # a failure as the others are: who has misplaced a part should not get away with waiting

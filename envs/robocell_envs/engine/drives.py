@@ -7,7 +7,7 @@ A sound drive brings its joint to the setpoint. A faulty one differs as follows.
 * A torque that it does not compensate deflects it against its stiffness: the weight of a wrongly set payload at the
   TCP, and joint friction while the joint moves. That is the joint impedance law of Franka's arm; a drive with an
   integrator would take such an error out over time.
-* Friction also takes away from the torque limit, see :meth:`robocell_envs.world.World.impair`.
+* Friction also takes away from the torque limit, see :meth:`robocell_envs.engine.world.World.impair`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 from robocell_controller.arm.kinematics import Kinematics
 from robocell_controller.arm.robot import RobotConfig
 from robocell_controller.contract import Array, JointCommand
-from robocell_envs.faults import SOUND, Faults, Timeline, first_tick, friction_torque
-from robocell_envs.world import World
+from robocell_envs.config.faults import SOUND, Faults, Timeline, first_tick, friction_torque
+from robocell_envs.engine.world import World
 
 _GRAVITY = 9.81  # m/s²
 

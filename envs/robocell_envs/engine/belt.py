@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 
-from robocell_envs.bullet import BulletClient, number, pybullet
-from robocell_envs.parts import Part
-from robocell_envs.scenario import BeltRun
+from robocell_envs.engine.bullet import BulletClient, number, pybullet
+from robocell_envs.scene.parts import Part
+from robocell_envs.scene.scenario import BeltRun
 
 _THICKNESS = 0.03  # m
 _COLOUR = [0.22, 0.23, 0.25, 1.0]

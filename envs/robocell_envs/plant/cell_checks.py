@@ -15,8 +15,7 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, locate
 from robocell_controller.contract import Array
 from robocell_controller.errors import InputError
-from robocell_envs.scenario import TRAY_WIDTH
-from robocell_envs.simulation_config import (
+from robocell_envs.config.simulation import (
     BeltMotionConfig,
     PoseConfig,
     SensorConfig,
@@ -24,6 +23,7 @@ from robocell_envs.simulation_config import (
     key_at,
     simulation_config,
 )
+from robocell_envs.scene.scenario import TRAY_WIDTH
 
 GRIP_CLEARANCE = 0.01  # m between open fingers and the widest part, both sides together: what the tracker may be off
 _LOST = 1e-3  # chance of that many samples in a row being lost, which is left aside

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from robocell_controller.config import Config
 from robocell_controller.contract import JOINTS, Array
-from robocell_envs.ranges import NotNegativeRange, Range, ShareRange
+from robocell_envs.config.ranges import NotNegativeRange, Range, ShareRange
 
 PerJointRanges = Annotated[list[Range], Len(JOINTS, JOINTS)]
 NotNegativePerJointRanges = Annotated[list[NotNegativeRange], Len(JOINTS, JOINTS)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from robocell_controller.arm.robot import RobotConfig
-from robocell_envs.bullet import BulletClient, number, pybullet
-from robocell_envs.robot_description import FINGER_JOINTS
+from robocell_envs.engine.bullet import BulletClient, number, pybullet
+from robocell_envs.engine.robot_description import FINGER_JOINTS
 
 _GRIP_SPEED = 0.4  # m/s, see Gripper
 _COUPLING_FORCE = 300.0  # N, which the coupling of the fingers bears

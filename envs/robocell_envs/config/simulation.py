@@ -13,8 +13,8 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
-from robocell_envs.faults import EventConfig, FaultsConfig
-from robocell_envs.ranges import NotNegative, PositiveRange, Range
+from robocell_envs.config.faults import EventConfig, FaultsConfig
+from robocell_envs.config.ranges import NotNegative, PositiveRange, Range
 
 
 class PartConfig(Config):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from robocell_controller.contract import Array
 from robocell_controller.path.estimator import View, nearest_branch
 from robocell_controller.path.programs import PickPlaceProgram
-from robocell_envs.simulated_plant import SimulatedPlant
+from robocell_envs.plant.simulated import SimulatedPlant
 
 
 def true_view(view: View, plant: SimulatedPlant) -> View:

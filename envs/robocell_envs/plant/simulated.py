@@ -9,15 +9,15 @@ import numpy as np
 from robocell_controller.arm.kinematics import Kinematics
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import JOINTS, Array, CellState, JointCommand, Segment
-from robocell_envs.cell_checks import checked_simulation
-from robocell_envs.drives import Drives
-from robocell_envs.faults import Faults
-from robocell_envs.flow import Flow
-from robocell_envs.jobs import Work, recipe_work
-from robocell_envs.scenario import Scenario, draw, draw_recipe
-from robocell_envs.sensors import Sensor
+from robocell_envs.config.faults import Faults
+from robocell_envs.engine.drives import Drives
+from robocell_envs.engine.flow import Flow
+from robocell_envs.engine.world import Truth, World
+from robocell_envs.plant.cell_checks import checked_simulation
+from robocell_envs.plant.sensors import Sensor
+from robocell_envs.scene.jobs import Work, recipe_work
+from robocell_envs.scene.scenario import Scenario, draw, draw_recipe
 from robocell_envs.tasks import pick_place as task
-from robocell_envs.world import Truth, World
 
 _NEAR = 0.25  # m from TCP to part: farther away the open hand, 0.1 m wide, does not reach it within a policy period
 _SENSORS = ("joints", "gripper", "tracker", "belt")
@@ -46,7 +46,7 @@ class SimulatedPlant:
             cell: the cell's config.
             seed: seed of the sequence of parts that :meth:`present` draws.
             visual: load visual shapes for rendering (slower resets, same physics).
-            window: show the world in a window, see :mod:`robocell_envs.window`.
+            window: show the world in a window, see :mod:`robocell_envs.engine.window`.
         """
         self.config = checked_simulation(cell)
         self._cell = cell

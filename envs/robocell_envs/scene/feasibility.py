@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
-from robocell_envs.parts import mass
-from robocell_envs.simulation_config import SimulationConfig, simulation_config
+from robocell_envs.config.simulation import SimulationConfig, simulation_config
+from robocell_envs.scene.parts import mass
 
 _GRAVITY = 9.81  # m/s²
 _LIFTING = 5.0  # m/s², with which a brisk program lifts

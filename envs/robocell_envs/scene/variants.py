@@ -11,9 +11,9 @@ from robocell_controller.arm.robot import GripperConfig, Positive
 from robocell_controller.cell.recipe import RecipeConfig
 from robocell_controller.config import Config, load
 from robocell_controller.errors import InputError
-from robocell_envs.parts import UNCERTAINTY, Part, mass
-from robocell_envs.ranges import PositiveRange
-from robocell_envs.simulation_config import SupplyConfig
+from robocell_envs.config.ranges import PositiveRange
+from robocell_envs.config.simulation import SupplyConfig
+from robocell_envs.scene.parts import UNCERTAINTY, Part, mass
 
 _MARK = 0.35  # share of its colour that a defective part keeps
 

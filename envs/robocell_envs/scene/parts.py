@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robocell_controller.contract import PartInfo
-from robocell_envs.simulation_config import PartConfig
+from robocell_envs.config.simulation import PartConfig
 
 # Symmetry (see ``PartInfo``) and area of the section, as a share of the square of the width, of each kind.
 _KINDS = {"box": (4, 1.0), "cylinder": (0, math.pi / 4), "prism": (6, math.sqrt(3) / 2)}

@@ -11,8 +11,8 @@ import numpy as np
 
 from robocell_controller.errors import InputError
 from robocell_controller.loop.clock import DeadlineClock
-from robocell_envs.bullet import BulletClient, pybullet, quiet
-from robocell_envs.rendering import CAMERAS
+from robocell_envs.engine.bullet import BulletClient, pybullet, quiet
+from robocell_envs.engine.rendering import CAMERAS
 
 _PLACE = "render_mode 'human'"
 _MOST_CLIENTS = 1024  # that a process can have, MAX_PHYSICS_CLIENTS in pybullet.c

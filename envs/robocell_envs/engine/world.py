@@ -17,18 +17,18 @@ from robocell_controller.arm.motion import RatesConfig
 from robocell_controller.arm.robot import RobotConfig
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.record import record
-from robocell_envs.belt import Belt
-from robocell_envs.bullet import connect, number, pybullet, quiet
-from robocell_envs.faults import SOUND, Faults, friction_torque
-from robocell_envs.fixtures import TRAY_COLOUR, Fixture, camera_fixtures, station_fixtures
-from robocell_envs.gripper import COLLIDES, Gripper
-from robocell_envs.jobs import TRAY_HEIGHT
-from robocell_envs.parts import Part
-from robocell_envs.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
-from robocell_envs.scenario import TRAY_WIDTH, Scenario
-from robocell_envs.shapes import collision_shape
-from robocell_envs.simulation_config import SolverConfig
-from robocell_envs.window import connect_window
+from robocell_envs.config.faults import SOUND, Faults, friction_torque
+from robocell_envs.config.simulation import SolverConfig
+from robocell_envs.engine.belt import Belt
+from robocell_envs.engine.bullet import connect, number, pybullet, quiet
+from robocell_envs.engine.gripper import COLLIDES, Gripper
+from robocell_envs.engine.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
+from robocell_envs.engine.shapes import collision_shape
+from robocell_envs.engine.window import connect_window
+from robocell_envs.scene.fixtures import TRAY_COLOUR, Fixture, camera_fixtures, station_fixtures
+from robocell_envs.scene.jobs import TRAY_HEIGHT
+from robocell_envs.scene.parts import Part
+from robocell_envs.scene.scenario import TRAY_WIDTH, Scenario
 
 _JOINTS = ARM_JOINTS + FINGER_JOINTS
 _GRAVITY = -9.81  # m/s²

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from robocell_controller.contract import Array
-from robocell_envs.jobs import Job
-from robocell_envs.scenario import Scenario
-from robocell_envs.simulation_config import TaskConfig
-from robocell_envs.world import World
+from robocell_envs.config.simulation import TaskConfig
+from robocell_envs.engine.world import World
+from robocell_envs.scene.jobs import Job
+from robocell_envs.scene.scenario import Scenario
 
 _BESIDE = 0.10  # m from the hand's way: half an open hand with its fingers, and half a part
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from robocell_envs.bullet import BulletClient, pybullet
+from robocell_envs.engine.bullet import BulletClient, pybullet
 
 Pixels = npt.NDArray[np.uint8]
 Vector = tuple[float, float, float]

@@ -12,9 +12,9 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.cell.recipe import BinConfig, RecipeConfig, load_recipe
 from robocell_controller.contract import Array
 from robocell_controller.errors import InputError
-from robocell_envs.parts import Part
-from robocell_envs.simulation_config import SimulationConfig, SupplyConfig
-from robocell_envs.variants import VariantConfig, draw_variant, load_variants
+from robocell_envs.config.simulation import SimulationConfig, SupplyConfig
+from robocell_envs.scene.parts import Part
+from robocell_envs.scene.variants import VariantConfig, draw_variant, load_variants
 
 TRAY_HEIGHT = 0.005  # m, thickness of the floor of trays and bins
 _STREAMS = 1  # sets these streams apart from those of the scenario

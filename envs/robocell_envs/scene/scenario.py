@@ -9,10 +9,10 @@ import numpy as np
 from robocell_controller.arm.stations import BeltConfig, Point
 from robocell_controller.cell.recipe import BinConfig, RecipeConfig
 from robocell_controller.contract import Array
-from robocell_envs.faults import ALL_SOUND, Timeline, draw_timeline
-from robocell_envs.jobs import TRAY_HEIGHT, Job, Work, draw_jobs
-from robocell_envs.parts import Part, draw_part
-from robocell_envs.simulation_config import BeltMotionConfig, PoseConfig, SimulationConfig
+from robocell_envs.config.faults import ALL_SOUND, Timeline, draw_timeline
+from robocell_envs.config.simulation import BeltMotionConfig, PoseConfig, SimulationConfig
+from robocell_envs.scene.jobs import TRAY_HEIGHT, Job, Work, draw_jobs
+from robocell_envs.scene.parts import Part, draw_part
 
 TRAY_WIDTH = 0.10  # m
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from robocell_envs.bullet import BulletClient, pybullet
-from robocell_envs.parts import Part
+from robocell_envs.engine.bullet import BulletClient, pybullet
+from robocell_envs.scene.parts import Part
 
 
 def collision_shape(client: BulletClient, part: Part) -> int:

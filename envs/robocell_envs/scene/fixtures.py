@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from robocell_controller.arm.stations import POST_WIDTH, CameraMountConfig
 from robocell_controller.cell.recipe import BinConfig, PatternConfig
-from robocell_envs.jobs import TRAY_HEIGHT
+from robocell_envs.scene.jobs import TRAY_HEIGHT
 
 TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _BIN_COLOUR = [0.55, 0.20, 0.16, 1.0]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from robocell_controller.contract import Array
-from robocell_envs.simulation_config import SensorConfig
+from robocell_envs.config.simulation import SensorConfig
 
 _ROUNDING = 1e-9  # s
 _AHEAD = 32  # samples whose noise is drawn at once
