@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from robocell_agents.stalls import stalls_watched
+from robocell_agents.bench.stalls import stalls_watched
 
 _ATTEMPTS = 3
 
@@ -16,7 +16,7 @@ def undisturbed(test: Callable[..., None]) -> Callable[..., None]:
     """The test, tried again where it failed while the machine itself stood still: that says nothing of the code.
 
     Each attempt has a folder of its own as ``tmp_path``. Where no core can be watched the machine promises nothing
-    either, see :mod:`robocell_agents.stalls`.
+    either, see :mod:`robocell_agents.bench.stalls`.
     """
 
     @functools.wraps(test)

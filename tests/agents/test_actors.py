@@ -9,7 +9,7 @@ import yaml
 from gymnasium import spaces
 from stable_baselines3 import PPO, SAC
 
-from robocell_agents.actors import load_actor
+from robocell_agents.acting.actors import load_actor
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import PickPlaceEnv
@@ -31,8 +31,8 @@ def run(tmp_path, env):
     """Makes a run folder around a model."""
 
     def make(model, agent):
+        from robocell_agents.acting.training_config import TrainingConfig
         from robocell_agents.pickles import note
-        from robocell_agents.training_config import TrainingConfig
 
         (tmp_path / "run.json").write_text(json.dumps({"status": "finished"}))
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(load(TrainingConfig, "agents", agent).model_dump()))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
-from robocell_agents.adaptation import Told, adaptation_study, probes
-from robocell_agents.adaptation_report import adaptation_files, adaptation_table
-from robocell_agents.demonstrations import action_from, last_hidden
-from robocell_agents.probe import policy_layers, readable, so_far
+from robocell_agents.acting.demonstrations import action_from, last_hidden
+from robocell_agents.evaluation.probe import policy_layers, readable, so_far
+from robocell_agents.studies.adaptation import Told, adaptation_study, probes
+from robocell_agents.studies.adaptation_report import adaptation_files, adaptation_table
 from robocell_controller.bundle.bundle import load_bundle
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load

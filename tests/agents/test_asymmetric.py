@@ -12,15 +12,16 @@ import torch
 import yaml
 
 import robocell_envs  # noqa: F401 - registers the environments
-from robocell_agents import checkpoint, run_folder
-from robocell_agents.actors import load_actor
-from robocell_agents.algorithms import algorithm_class, build, make_vec_env
-from robocell_agents.cloning import mean_action, plain_layers
-from robocell_agents.demonstrations import student_action
-from robocell_agents.policy_graph import policy_graph
-from robocell_agents.train import train
-from robocell_agents.training_cells import training_cells
-from robocell_agents.training_config import TrainingConfig
+from robocell_agents.acting import run_folder
+from robocell_agents.acting.actors import load_actor
+from robocell_agents.acting.algorithms import algorithm_class, build, make_vec_env
+from robocell_agents.acting.demonstrations import student_action
+from robocell_agents.acting.policy_graph import policy_graph
+from robocell_agents.acting.training_cells import training_cells
+from robocell_agents.acting.training_config import TrainingConfig
+from robocell_agents.training.cloning import mean_action, plain_layers
+from robocell_agents.training.train import train
+from robocell_agents.training.training import checkpoint
 from robocell_controller.bundle.onnx_policy import OnnxPolicy
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, merged

@@ -9,8 +9,8 @@ from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from robocell_agents.averaging import averaged, update_average
-from robocell_agents.cloning import actor_parameters
+from robocell_agents.training.averaging import averaged, update_average
+from robocell_agents.training.cloning import actor_parameters
 from robocell_envs.cell_env import PickPlaceEnv
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robocell_agents import bench, bench_floor, bench_parts, bench_resources, results, tables
+from robocell_agents.bench import env as bench
+from robocell_agents.bench import floor as bench_floor
+from robocell_agents.bench import parts as bench_parts
+from robocell_agents.bench import resources as bench_resources
+from robocell_agents.pages import tables
+from robocell_agents.results.regenerate import regenerate as results
 from robocell_envs.cell_env import ConveyorPickEnv, PickPlaceEnv
 
 OURS = ["RobotCell/PickPlace-v0", "RobotCell/ConveyorPick-v0"]

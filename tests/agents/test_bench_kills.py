@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from real_time import undisturbed
 
-from robocell_agents.bench_kills import Blow, Outcome, faults, strike, violations
+from robocell_agents.bench.kills import Blow, Outcome, faults, strike, violations
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.loop.log_reader import read_log

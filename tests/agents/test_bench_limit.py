@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from robocell_agents.bench_limit import bench_limit, scenario
-from robocell_agents.cycle_limit import CycleLimits
-from robocell_agents.evaluate import evaluate, write_evaluation
-from robocell_agents.joint_time import reach, rise_time, travel_time
-from robocell_agents.posture_search import best_postures
-from robocell_agents.tables import limit_table
+from robocell_agents.bench.cycle_limit import CycleLimits
+from robocell_agents.bench.joint_time import reach, rise_time, travel_time
+from robocell_agents.bench.limit import bench_limit, scenario
+from robocell_agents.bench.posture_search import best_postures
+from robocell_agents.evaluation.evaluate import evaluate, write_evaluation
+from robocell_agents.pages.tables import limit_table
 from robocell_controller.arm.kinematics import Kinematics
 from robocell_controller.arm.stations import BeltConfig
 from robocell_controller.commands.cli import execute

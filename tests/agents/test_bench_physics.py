@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from robocell_agents.bench_physics import PHYSICS_COLUMNS, bench_physics, physics_rows
+from robocell_agents.bench.physics import PHYSICS_COLUMNS, bench_physics, physics_rows
 
 
 @pytest.fixture(scope="module")

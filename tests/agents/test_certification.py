@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from robocell_agents import run_folder
-from robocell_agents.certification import certify
-from robocell_agents.demonstrations import Played
+from robocell_agents.acting import run_folder
+from robocell_agents.acting.demonstrations import Played
+from robocell_agents.acting.training_config import EvaluationConfig
 from robocell_agents.statistics import lower_bound
-from robocell_agents.train import train
-from robocell_agents.training_config import EvaluationConfig
-from robocell_agents.validation import Score
+from robocell_agents.training.certification import certify
+from robocell_agents.training.train import train
+from robocell_agents.training.validation import Score
 
 TARGET = {"success": 0.9, "confidence": 0.8}
 CONFIG = EvaluationConfig.model_validate(

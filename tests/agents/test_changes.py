@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import yaml
 
-from robocell_agents.actors import load_actor
-from robocell_agents.changes import RANGES, load_change
-from robocell_agents.evaluate import evaluate, play
-from robocell_agents.suites import load_suite
+from robocell_agents.acting.actors import load_actor
+from robocell_agents.evaluation.evaluate import evaluate, play
+from robocell_agents.suites.changes import RANGES, load_change
+from robocell_agents.suites.suite import load_suite
 from robocell_controller.commands.cli import execute
 from robocell_controller.config import default_names
 from robocell_controller.errors import InputError

@@ -5,7 +5,7 @@ import json
 import pytest
 from rich.console import Console
 
-from robocell_agents.compare import compare, table
+from robocell_agents.evaluation.compare import compare, table
 from robocell_controller.errors import InputError
 
 

@@ -12,8 +12,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
 import robocell_envs  # noqa: F401 - registers the environments
-from robocell_agents.critic_fit import CriticFit
-from robocell_agents.training_config import CriticFitConfig, TrainingConfig
+from robocell_agents.acting.training_config import CriticFitConfig, TrainingConfig
+from robocell_agents.training.critic_fit import CriticFit
 from robocell_controller.config import load, merged
 
 CONFIG = CriticFitConfig(steps=200, learning_rate=0.001)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import robocell_envs  # noqa: F401 - registers the environments
-from robocell_agents.actors import load_actor
-from robocell_agents.changes import load_change
+from robocell_agents.acting.actors import load_actor
+from robocell_agents.suites.changes import load_change
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load, merged, parse
 from robocell_controller.contract import JOINTS

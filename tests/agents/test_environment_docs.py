@@ -6,7 +6,7 @@ import math
 
 import gymnasium
 
-from robocell_agents.environment_docs import docstring_table, environments_page
+from robocell_agents.results.environment_docs import docstring_table, environments_page
 from robocell_controller.contract import ACTION_NAMES
 from robocell_controller.path.observer import FEATURES
 from robocell_envs.cell_env import PickPlaceEnv

@@ -5,10 +5,10 @@ import json
 import pytest
 import yaml
 
-from robocell_agents.actors import load_actor
-from robocell_agents.compare import read_evaluation
-from robocell_agents.evaluate import evaluate, metrics, play, write_evaluation
-from robocell_agents.suites import load_suite
+from robocell_agents.acting.actors import load_actor
+from robocell_agents.evaluation.compare import read_evaluation
+from robocell_agents.evaluation.evaluate import evaluate, metrics, play, write_evaluation
+from robocell_agents.suites.suite import load_suite
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import PickPlaceEnv
 

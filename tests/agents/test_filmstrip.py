@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from robocell_agents.filmstrip import Film, gif
+from robocell_agents.pages.filmstrip import Film, gif
 
 
 def _film(hz: int) -> Film:

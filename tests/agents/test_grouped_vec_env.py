@@ -11,7 +11,7 @@ import pytest
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from robocell_agents.grouped_vec_env import GroupedVecEnv
+from robocell_agents.acting.grouped_vec_env import GroupedVecEnv
 
 MAKERS = [lambda: Monitor(gymnasium.make("robocell_envs:RobotCell/PickPlace-v0"))] * 3
 

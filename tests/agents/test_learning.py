@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from robocell_agents.evaluate import evaluate
-from robocell_agents.train import train
+from robocell_agents.evaluation.evaluate import evaluate
+from robocell_agents.training.train import train
 
 
 @pytest.mark.slow

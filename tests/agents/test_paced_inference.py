@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robocell_agents.paced_inference import twin
+from robocell_agents.bench.paced_inference import twin
 from robocell_controller.bundle.onnx_policy import OnnxPolicy
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from robocell_agents.peers import peers_study
-from robocell_agents.peers_config import is_peers_study, load_peers
-from robocell_agents.peers_report import peer_rows
-from robocell_agents.results import regenerate
-from robocell_agents.side_by_side import cores
-from robocell_agents.studies import run_study
+from robocell_agents.commands.study import run_study
+from robocell_agents.evaluation.side_by_side import cores
+from robocell_agents.results.regenerate import regenerate
+from robocell_agents.training_studies.peers import peers_study
+from robocell_agents.training_studies.peers_config import is_peers_study, load_peers
+from robocell_agents.training_studies.peers_report import peer_rows
 from robocell_controller.errors import InputError
 
 ROOT = Path(__file__).parents[2]

@@ -58,8 +58,8 @@ def test_to_trust_a_run_takes_in_its_checkpoint(run: Path) -> None:
 def test_the_flag_is_asked_for(
     capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path, command: list[str]
 ) -> None:
-    from robocell_agents.run_folder import write_config
-    from robocell_agents.training_config import TrainingConfig
+    from robocell_agents.acting.run_folder import write_config
+    from robocell_agents.acting.training_config import TrainingConfig
     from robocell_controller.cell.config import CellConfig
     from robocell_controller.config import load
 

@@ -8,10 +8,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from robocell_agents import record as module
-from robocell_agents.actors import load_actor
-from robocell_agents.overlay import HEIGHT, WIDTH, Gauge, Moment, Tally, overlay
-from robocell_agents.record import Shot, record, state, tally
+from robocell_agents.acting.actors import load_actor
+from robocell_agents.pages import record as module
+from robocell_agents.pages.overlay import HEIGHT, WIDTH, Gauge, Moment, Tally, overlay
+from robocell_agents.pages.record import Shot, record, state, tally
 from robocell_agents.seeds import episode_seeds
 from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError

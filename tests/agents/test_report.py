@@ -5,9 +5,9 @@ import re
 import pytest
 from PIL import Image
 
-from robocell_agents.report import FILM, Story, write_report
-from robocell_agents.report_page import pairs, table
-from robocell_agents.report_tables import percent
+from robocell_agents.pages.report import FILM, Story, write_report
+from robocell_agents.pages.report_page import pairs, table
+from robocell_agents.pages.report_tables import percent
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 

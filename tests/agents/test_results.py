@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from robocell_agents.results import regenerate
+from robocell_agents.results.regenerate import regenerate
 from robocell_controller.bundle.bundle import load_bundle
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robocell_agents.histogram import histogram
-from robocell_agents.run_report import write_run_report
+from robocell_agents.pages.histogram import histogram
+from robocell_agents.pages.run_report import write_run_report
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 
-from robocell_agents.stalls import stalls_watched, watch
+from robocell_agents.bench.stalls import stalls_watched, watch
 from robocell_controller.rights import cores
 
 

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from robocell_agents.evaluate import evaluate
-from robocell_agents.results import regenerate
-from robocell_agents.study import JOURNAL, study
-from robocell_agents.study_config import load_study
+from robocell_agents.evaluation.evaluate import evaluate
+from robocell_agents.results.regenerate import regenerate
+from robocell_agents.studies.config import load_study
+from robocell_agents.studies.study import JOURNAL, study
 from robocell_controller.commands.cli import execute
 from robocell_controller.config import default_names
 from robocell_controller.errors import InputError
@@ -96,7 +96,7 @@ def test_every_entry_meets_the_same_episodes_as_in_evaluate(done):
 
 def test_a_killed_study_goes_on_and_ends_as_one_that_was_not_killed(done, tmp_path):
     path, journal = _file(tmp_path), tmp_path / "out" / JOURNAL
-    code = f"from robocell_agents.study import study\nstudy({str(path)!r}, 1)"
+    code = f"from robocell_agents.studies.study import study\nstudy({str(path)!r}, 1)"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60.0
         while time.monotonic() < deadline and (not journal.exists() or journal.read_bytes().count(b"\n") < 4):

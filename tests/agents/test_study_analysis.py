@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
-from robocell_agents.shift_pace import pace_around, pace_over_time
 from robocell_agents.statistics import mcnemar
-from robocell_agents.study_analysis import analyse
-from robocell_agents.study_config import load_study
+from robocell_agents.studies.analysis import analyse
+from robocell_agents.studies.config import load_study
+from robocell_agents.studies.shift_pace import pace_around, pace_over_time
 
 N = 10
 SECONDS = {"quick": 1.0, "guided": 2.0, "rigid": 2.0, "oracle": 2.0, "seed 1": 2.0, "seed 2": 2.0}

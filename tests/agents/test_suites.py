@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from robocell_agents.suites import load_suite
+from robocell_agents.suites.suite import load_suite
 from robocell_controller.config import default_names
 from robocell_controller.errors import InputError
 from robocell_envs.config.simulation import simulation_config

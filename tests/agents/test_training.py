@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 import yaml
 
-from robocell_agents import run_folder
-from robocell_agents.actors import load_actor
-from robocell_agents.cloning import plain_layers
-from robocell_agents.demonstrations import Actor, collect, joined_transitions, outcomes
-from robocell_agents.export import export
-from robocell_agents.finalists import Finalists
-from robocell_agents.train import train
-from robocell_agents.validation import Score
+from robocell_agents.acting import run_folder
+from robocell_agents.acting.actors import load_actor
+from robocell_agents.acting.demonstrations import Actor, collect, joined_transitions, outcomes
+from robocell_agents.export.export import export
+from robocell_agents.training.cloning import plain_layers
+from robocell_agents.training.finalists import Finalists
+from robocell_agents.training.train import train
+from robocell_agents.training.validation import Score
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.commands.cli import execute
 from robocell_controller.config import load, locate, merged, read_config, read_yaml

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from robocell_agents.algorithms import make_vec_env
-from robocell_agents.demonstrations import Actor, collect, joined_transitions
-from robocell_agents.training_cells import training_cells
-from robocell_agents.training_config import TrainingConfig
+from robocell_agents.acting.algorithms import make_vec_env
+from robocell_agents.acting.demonstrations import Actor, collect, joined_transitions
+from robocell_agents.acting.training_cells import training_cells
+from robocell_agents.acting.training_config import TrainingConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
 

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
-from robocell_agents import run_folder
-from robocell_agents.evaluate import evaluate
-from robocell_agents.results import regenerate
-from robocell_agents.training_study import training_study
-from robocell_agents.training_study_analysis import analyse
-from robocell_agents.training_study_config import is_training_study, load_training_study
-from robocell_agents.training_study_figures import median_curve
+from robocell_agents.acting import run_folder
+from robocell_agents.evaluation.evaluate import evaluate
+from robocell_agents.results.regenerate import regenerate
+from robocell_agents.training_studies.analysis import analyse
+from robocell_agents.training_studies.config import is_training_study, load_training_study
+from robocell_agents.training_studies.figures import median_curve
+from robocell_agents.training_studies.study import training_study
 from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 
@@ -126,7 +126,7 @@ def test_a_stopped_study_ends_its_runs_cleanly_and_goes_on(tmp_path: Path) -> No
     short = {"n_envs": 2, "settings": {"n_steps": 32, "batch_size": 32, "n_epochs": 1}, **CONTENT["common"]}
     common = {**short, "total_steps": 1_000_000, "subprocesses": False, "time_limit_s": 8.0}
     path = _file(tmp_path, **endless, common=common, episodes=1)
-    code = f"from robocell_agents.training_study import training_study\ntraining_study({str(path)!r}, 1)"
+    code = f"from robocell_agents.training_studies.study import training_study\ntraining_study({str(path)!r}, 1)"
     run = tmp_path / "runs/pick_place/ppo-0"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60.0

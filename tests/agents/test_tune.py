@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from robocell_agents import tune as tuning_command
-from robocell_agents import tuning, tuning_study
-from robocell_agents.tune import PROGRAMS, Search, tune
-from robocell_agents.tuning import cost, program_config, search_ranges
+from robocell_agents.tuning import study as tuning_study
+from robocell_agents.tuning import trials as tuning
+from robocell_agents.tuning import tune as tuning_command
+from robocell_agents.tuning.trials import cost, program_config, search_ranges
+from robocell_agents.tuning.tune import PROGRAMS, Search, tune
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.commands.cli import execute
 from robocell_controller.config import load

@@ -12,7 +12,7 @@ import pytest
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
-from robocell_agents.grouped_vec_env import GroupedVecEnv
+from robocell_agents.acting.grouped_vec_env import GroupedVecEnv
 from robocell_controller.path.programs import PickPlaceProgram, load_program_config
 
 # With the module in front, a process that has not imported it yet finds the environment too.

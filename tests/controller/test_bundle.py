@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robocell_controller.bundle import bundle as bundle_module
 from robocell_controller.bundle.bundle import CONTRACT, GOLDEN, MANIFEST, POLICY, SIZE_CAPS, load_bundle
-from robocell_controller.bundle.bundle import bundle as bundle_module
 from robocell_controller.bundle.golden import TOLERANCE, Golden, parse_golden
 from robocell_controller.bundle.onnx_policy import OnnxPolicy
 from robocell_controller.cell.config import CellConfig

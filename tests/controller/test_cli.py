@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from real_time import undisturbed
 
-from robocell_controller.cell.config import CellConfig, plants
+from robocell_controller.cell import plants
+from robocell_controller.cell.config import CellConfig
 from robocell_controller.commands import cli, operate
 from robocell_controller.commands.cli import execute
 from robocell_controller.config import load

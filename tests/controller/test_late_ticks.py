@@ -18,13 +18,13 @@ from robocell_controller.loop.run_log import LogFile, Recorder
 from robocell_controller.messages import FarState
 from robocell_controller.path.control_path import ControlPath
 from robocell_controller.path.estimator import View
+from robocell_controller.processes import plant as plant_process
+from robocell_controller.processes import remote_plant
 from robocell_controller.processes.drive_watch import NO_PERMISSION
 from robocell_controller.processes.guardian import PERIOD, objection
 from robocell_controller.processes.layout import Layout
 from robocell_controller.processes.loop import start
 from robocell_controller.processes.plant import TRACE, PlantProcess
-from robocell_controller.processes.process import plant as plant_process
-from robocell_controller.processes.process import remote_plant
 from robocell_controller.processes.remote_plant import RemotePlant
 from robocell_controller.processes.shared_memory import SharedMemory, Word
 from robocell_controller.summary import RunSummary

@@ -1,7 +1,7 @@
 """The guard: the last look at every tick's command, in deployment; a pure function with no switch.
 
 It lets a command pass as it is, or sends the next step of the stop that it certified one tick before. Certified means:
-from the new setpoint there is a way to standstill (:mod:`robocell_controller.arm.stopping`) inside the joint limits, the
+from the new setpoint there is a way to standstill (:mod:`robocell_controller.arm.stopping`) inside joint limits, the
 TCP's box and speed, and clear of planes and of the arm itself. So at every tick, whatever comes next, the arm can
 stop safely. Rates are counted from the command before, not from the time that has passed: after missed ticks the arm
 goes on from where it was told to be, without a jump.

@@ -39,7 +39,7 @@ def start(origin: int, period: int, now: int) -> int:
     """When the loop's first tick is due: a quarter of a period behind the plant's, which begin at ``origin``; ns.
 
     The plant publishes its state in less, and where it is late the loop waits for it, see
-    :meth:`~robocell_controller.processes.remote_plant.RemotePlant.read`; so the loop has the most of the period to answer.
+    :meth:`~robocell_controller.processes.remote_plant.RemotePlant.read`; so the loop has most of the period to answer.
     """
     first = origin + period // 4
     return first + max(0, -(-(now - first) // period)) * period

@@ -1,7 +1,7 @@
 """A policy under supervision: it acts itself, or as much of it as the guard lets pass, or the guided program does.
 
-What the supervisor decides on, see :mod:`robocell_controller.guard.supervisor`, is computed from sensor values and actions
-alone, so that a run can be computed again.
+What the supervisor decides on, see :mod:`robocell_controller.guard.supervisor`, is computed from sensor values and
+actions alone, so that a run can be computed again.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Supervised:
         return self._filtered(path, action) if level is Level.FILTERED and not missing else action
 
     def ended(self, period: Period) -> Change | None:
-        """How the period went, see :class:`robocell_controller.loop.periods.Watched`; the change of who acts, if any."""
+        """How the period went, see :class:`~robocell_controller.loop.periods.Watched`; the change of actor, if any."""
         seen = self._seen
         intervention, missing = period.intervention or seen.intervention, period.missing or seen.missing
         period = replace(period, intervention=intervention, missing=missing, outside=seen.outside)

@@ -36,7 +36,7 @@ def station_fixtures(station: PatternConfig) -> list[Fixture]:
 
 
 def camera_fixtures(mount: CameraMountConfig) -> list[Fixture]:
-    """Post, boom and camera. The arm does not get there, see ``robocell_controller.cell.recipe``; they are only drawn."""
+    """Post, boom and camera; only drawn, since the arm does not get there, see ``robocell_controller.cell.recipe``."""
     (x, y, lens), (post_x, post_y), half = mount.lens_m, mount.post_m, POST_WIDTH / 2
     top = lens + 2 * _CAMERA[2]
     length, yaw = math.dist((x, y), (post_x, post_y)), math.atan2(y - post_y, x - post_x)

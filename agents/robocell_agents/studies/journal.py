@@ -1,0 +1,101 @@
+"""The journal of a study: a line of JSON for each finished chunk, so that a study that was killed goes on.
+
+A line counts once it is whole. The first line says what the study is about; another one is not gone on with.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from robocell_agents.evaluation.evaluate import Row
+from robocell_controller.errors import InputError
+
+_PROBLEM = "problem"
+_WHAT = "the journal of a study"
+
+
+class Journal:
+    """Finished chunks by name; the rows stay text until they are asked for."""
+
+    def __init__(self, path: Path, problem: dict[str, Any]) -> None:
+        """Opens the journal ``path``, or begins one.
+
+        Args:
+            path: the file; a last line that was cut short is taken off it.
+            problem: what the study is about, as JSON.
+
+        Raises:
+            InputError: not a journal, or one of another study; names the first key that differs.
+        """
+        self.path = path
+        self._lines: dict[str, str] = {}
+        whole = _whole_lines(path)
+        if whole:
+            self._take(whole, json.loads(json.dumps(problem)))
+        else:
+            self._append({_PROBLEM: problem})
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the chunk is finished."""
+        return name in self._lines
+
+    def add(self, name: str, rows: list[Row], worker_s: float) -> None:
+        """A chunk is finished; it took a worker ``worker_s`` s."""
+        self._lines[name] = self._append({"chunk": name, "worker_s": round(worker_s, 3), "rows": rows})
+
+    def rows(self, name: str) -> list[Row]:
+        """The rows of a finished chunk."""
+        rows: list[Row] = json.loads(self._lines[name])["rows"]
+        return rows
+
+    def worker_s(self) -> float:
+        """What all finished chunks took their workers, s."""
+        return sum(float(json.loads(line)["worker_s"]) for line in self._lines.values())
+
+    def _take(self, lines: list[str], problem: dict[str, Any]) -> None:
+        try:
+            known = json.loads(lines[0])[_PROBLEM]
+            self._lines = {json.loads(line)["chunk"]: line for line in lines[1:]}
+        except (ValueError, LookupError, TypeError) as error:
+            raise InputError(self.path, "a line that is none of its own", _WHAT) from error
+        difference = first_difference(known, problem)
+        if difference:
+            key, before, now = difference
+            raise InputError(f"{self.path}: {key}", now, f"{before} as the study began, or another folder for it")
+
+    def _append(self, content: dict[str, Any]) -> str:
+        line = json.dumps(content, allow_nan=False)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab", buffering=0) as file:  # one write, so that lines stay whole
+                file.write(f"{line}\n".encode())
+        except OSError as error:
+            raise InputError(self.path, error.strerror or str(error), "a place to write to") from error
+        return line
+
+
+def first_difference(before: Any, now: Any, place: str = "") -> tuple[str, str, str] | None:
+    """Place of the first entry in which two JSON values differ, and both entries as JSON; a dict's entries by key."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        found = (
+            first_difference(before.get(key), now.get(key), f"{place}.{key}".lstrip(".")) for key in {**before, **now}
+        )
+        return next(filter(None, found), None)
+    return None if before == now else (place, json.dumps(before), json.dumps(now))
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """The lines that were written to their end; what follows them is cut off the file."""
+    if not path.exists():
+        return []
+    try:
+        content = path.read_bytes()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            with path.open("r+b") as file:
+                file.truncate(end)
+        return content[:end].decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, str(error), _WHAT) from error

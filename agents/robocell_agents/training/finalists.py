@@ -1,0 +1,54 @@
+"""The finalists: a run's best policies by validation, of which the one is kept that does best on fresh seeds.
+
+Whoever comes first among many on the same episodes was in part lucky there; that luck does not come again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from robocell_agents.training.validation import Score
+
+FOLDER = "finalists"
+
+
+class Finalists:
+    """At most ``most`` policies in the folder of a run, each a file named after its training steps."""
+
+    def __init__(self, run: Path, most: int) -> None:
+        """Starts without any."""
+        self._folder = run / FOLDER
+        self._most = most
+        self._scores: dict[str, Score] = {}
+
+    def rows(self) -> dict[str, dict[str, float]]:
+        """The scores as JSON."""
+        return {name: score.row() for name, score in self._scores.items()}
+
+    def restore(self, rows: dict[str, dict[str, float]]) -> None:
+        """Goes on from :meth:`rows`."""
+        self._scores = {name: score for name, row in rows.items() if (score := Score.of(row))}
+
+    def enter(self, name: str, score: Score, save: Callable[[Path], None]) -> None:
+        """Takes a policy in if it is among the best, and drops the one that is no longer."""
+        self._scores[name] = score
+        last = _ranked(self._scores)[-1]
+        if len(self._scores) > self._most:
+            del self._scores[last]
+            (self._folder / f"{last}.zip").unlink(missing_ok=True)
+        if name in self._scores:
+            self._folder.mkdir(exist_ok=True)
+            save(self._folder / f"{name}.new.zip")
+            (self._folder / f"{name}.new.zip").replace(self._folder / f"{name}.zip")
+
+    def choose(self, play: Callable[[Path], Score]) -> tuple[Path, Score]:
+        """Plays each finalist once more: the best of them, and its score there."""
+        scores = {name: play(self._folder / f"{name}.zip") for name in self._scores}
+        best = _ranked(scores)[0]
+        return self._folder / f"{best}.zip", scores[best]
+
+
+def _ranked(scores: dict[str, Score]) -> list[str]:
+    """Names, best first."""
+    return sorted(scores, key=lambda name: scores[name].rank, reverse=True)
