@@ -30,7 +30,7 @@ learn-seeds: $(STAMP) ## Train five seeds in both cells until 99 % are certified
 
 fuzz: $(STAMP) ## Drive the guard with ten million hostile ticks and hostile policies, and search for the worst ones
 	OMP_NUM_THREADS=1 $(BIN)/python tests/controller/adversaries.py 10000000
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/test_fuzz.py tests/controller/test_hostile_policies.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow tests/controller/guard/test_fuzz.py tests/controller/rollout/test_hostile_policies.py
 
 # mutmut wants the package beside the tests; it looks into functions only, so the state table has its own test.
 mutation: $(STAMP) ## Break the safety kernel and its neighbours in every small way: do the tests notice?

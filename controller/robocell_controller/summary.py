@@ -44,7 +44,7 @@ class RunSummary:
         timing: in real time: ``granted`` by the system to each process, the ``guarantee`` that follows,
             ``command_lifetime_ms``, ``plant_missed`` deadlines and ``log_dropped`` frames; since the first cycle,
             ``collections`` of the garbage collector, and growth of the loop's memory: ``blocks`` and ``peak_kib``.
-        kpis: see :class:`~robocell_controller.machine.kpi.Kpis`, times in s, the cell's clock; None if it never started.
+        kpis: see :class:`~robocell_controller.machine.kpi.Kpis`, times in s; None if it never started.
         acted: policy periods by who acted in them, see :class:`~robocell_controller.guard.supervisor.Level`; None of a
             run without supervision.
         signed_by: ``id``, ``name`` and ``kind`` of the key that answers for the policy; None for a program.

@@ -12,7 +12,7 @@ import pytest
 
 from robocell_controller.commands.cli import execute
 
-PAGE = Path(__file__).parents[2] / "docs" / "examples.md"
+PAGE = Path(__file__).parents[3] / "docs" / "examples.md"
 LONGEST = 30  # lines of a file or script of "Train your own"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

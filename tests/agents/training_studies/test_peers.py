@@ -18,7 +18,7 @@ from robocell_agents.training_studies.peers_config import is_peers_study, load_p
 from robocell_agents.training_studies.peers_report import peer_rows
 from robocell_controller.errors import InputError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAC: dict[str, Any] = {"algorithm": "sac", "settings": {"batch_size": 16, "policy_kwargs": {"net_arch": [8]}}}
 TQC = {"algorithm": "tqc", "settings": {"batch_size": 16, "policy_kwargs": {"net_arch": [8], "n_critics": 1}}}
 CONTENT: dict[str, Any] = {

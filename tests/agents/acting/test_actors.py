@@ -16,7 +16,7 @@ from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.goal_env import PickPlaceGoalEnv
 from robocell_envs.production_env import KittingEnv
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

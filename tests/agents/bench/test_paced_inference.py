@@ -10,7 +10,7 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_envs.cell_env import PickPlaceEnv
 
-RELEASED = Path(__file__).parents[2] / "results/policies/pick_place/policy.onnx"
+RELEASED = Path(__file__).parents[3] / "results/policies/pick_place/policy.onnx"
 
 
 def test_sb3_with_the_graphs_weights_acts_as_the_graph() -> None:

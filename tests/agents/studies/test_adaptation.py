@@ -19,7 +19,7 @@ from robocell_controller.config import load
 from robocell_controller.errors import InputError
 from robocell_controller.path.observer import OBSERVATION_SIZE
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BUNDLE = str(ROOT / "results/policies/adaptive")
 
 

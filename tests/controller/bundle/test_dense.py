@@ -14,7 +14,7 @@ from robocell_controller.bundle.dense import dense
 from robocell_controller.bundle.golden import TOLERANCE
 from robocell_controller.bundle.onnx_policy import OnnxPolicy
 
-RELEASED = sorted((Path(__file__).parents[2] / "results" / "policies").glob("*/policy.onnx"))
+RELEASED = sorted((Path(__file__).parents[3] / "results" / "policies").glob("*/policy.onnx"))
 
 
 def chain(*activations: str, inputs: int = 33, hidden: int = 24) -> bytes:

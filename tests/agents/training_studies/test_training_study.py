@@ -25,7 +25,7 @@ from robocell_agents.training_studies.study import training_study
 from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CLONING = {"steps": 300, "dagger_rounds": 0, "dagger_episodes": 0, "dagger_steps": 0}
 CONTENT: dict[str, Any] = {
     "recipes": {"cloned": {"extends": "pick_place", "demonstrations": {"episodes": 20}, "cloning": CLONING}},

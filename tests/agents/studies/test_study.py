@@ -23,7 +23,7 @@ from robocell_controller.commands.cli import execute
 from robocell_controller.config import default_names
 from robocell_controller.errors import InputError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONTENT = {
     "contestants": {
         "twins": ["program:guided", "program:oracle"],
