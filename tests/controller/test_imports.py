@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,19 @@ PACKAGES = {
     "robocell_agents": ROOT / "agents" / "robocell_agents",
 }
 ORDER = list(PACKAGES)  # each may import itself and what stands before it
+# Of each package, lowest first: a room imports itself and what stands before it. ``""`` are the modules of no room:
+# words that all share in controller and agents; in envs the environments themselves, on top.
+ROOMS = {
+    "robocell_controller": (
+        *("", "arm", "path", "guard", "cell", "machine", "trust", "bundle", "loop", "rollout", "processes"),
+        "commands",
+    ),
+    "robocell_envs": ("config", "scene", "engine", "tasks", "plant", ""),
+    "robocell_agents": (
+        *("", "suites", "acting", "evaluation", "training", "export", "tuning", "pages", "bench", "studies"),
+        *("training_studies", "results", "commands"),
+    ),
+}
 FORBIDDEN = ("torch", "jax", "stable_baselines3", "sb3_contrib", "sbx", "pybullet", "gymnasium")
 PICKLING = ("pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal")
 NETWORK = ("socket", "socketserver", "ssl", "asyncio", "http", "urllib", "ftplib", "smtplib", "xmlrpc", "requests")
@@ -41,6 +55,63 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             yield node.module or ""
+
+
+def imported_modules(path: Path, package: str) -> Iterator[str]:
+    """Modules of ``package`` that a file imports, also where it is for types only or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == package)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == package:
+            assert node.module
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if is_module(whole) else node.module
+
+
+def is_module(name: str) -> bool:
+    place = PACKAGES[name.split(".")[0]].parent.joinpath(*name.split("."))
+    return place.is_dir() or place.with_suffix(".py").is_file()
+
+
+def room_of(module: str) -> str:
+    """``cell`` of ``robocell_controller.cell.recipe`` and of ``robocell_controller.cell``; else ``""``."""
+    package, *rest = module.split(".")
+    return rest[0] if rest and (PACKAGES[package] / rest[0]).is_dir() else ""
+
+
+def module_name(path: Path, package: str) -> str:
+    parts = path.relative_to(PACKAGES[package]).with_suffix("").parts
+    return ".".join((package, *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_every_folder_is_a_room_with_its_place_in_the_order(package: str) -> None:
+    folders = {path.parent.name for path in PACKAGES[package].glob("*/*.py")}
+    assert folders == set(ROOMS[package]) - {""}
+    for room in folders:
+        text = (
+            ast.get_docstring(ast.parse((PACKAGES[package] / room / "__init__.py").read_text(encoding="utf-8"))) or ""
+        )
+        assert "\nUses " in text and "\nUsed by " in text, f"{room} does not say what it uses and who uses it"
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_no_room_imports_one_above_it(package: str) -> None:
+    height = {room: floor for floor, room in enumerate(ROOMS[package])}
+    for path in sources(package):
+        name = module_name(path, package)
+        for imported in imported_modules(path, package):
+            assert height[room_of(imported)] <= height[room_of(name)], f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_no_imports_go_in_a_circle(package: str) -> None:
+    paths = {module_name(path, package): path for path in sources(package)}
+    graph = {
+        name: {other for other in imported_modules(path, package) if other != name} for name, path in paths.items()
+    }
+    TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("package", ORDER)
