@@ -25,14 +25,14 @@ from robocell_agents.results.environment_docs import environments_page
 from robocell_agents.results.trust_table import trust_table
 from robocell_agents.studies.adaptation_report import ADAPTATION, adaptation_files
 from robocell_agents.studies.report import STUDY, is_same, read_study, study_files
-from robocell_agents.studies.tables import readme_tables
+from robocell_agents.studies.tables import pace_tables
 from robocell_agents.training_studies.peers_report import PEERS, peers_files
 from robocell_agents.training_studies.report import TRAININGS, training_study_files
 from robocell_controller.errors import InputError
 from robocell_controller.statistics import wilson
 
 _BEGIN, _END = "<!-- results: {} -->", "<!-- end of results: {} -->"
-_ADAPTIVITY = "adaptivity"  # the study that the README tells of
+_ADAPTIVITY = "adaptivity"  # the study that the page of results tells of
 _NAMES = {
     "policy": "trained policy (the bundle)",
     "oracle": "`program:oracle`, sees the true state",
@@ -55,13 +55,14 @@ def regenerate(folder: Path, check: bool) -> int:
         InputError: a result or a marker is missing.
     """
     root = folder.parent
-    readme, bundles, controller = root / "README.md", root / "docs" / "bundles.md", root / "docs" / "controller.md"
-    texts = {
-        readme: _filled(readme, tables(folder)),
-        bundles: _filled(bundles, {"trust": trust_table(folder)}),
-        controller: _filled(controller, {"realtime": controller_table(folder)}),
-        root / "docs" / "environments.md": environments_page(),
+    pages = {
+        "README.md": {"pick_place": _pick_place(folder / "pick_place")},
+        "docs/results.md": tables(folder),
+        "docs/bundles.md": {"trust": trust_table(folder)},
+        "docs/controller.md": {"realtime": controller_table(folder)},
     }
+    texts = {root / page: _filled(root / page, generated) for page, generated in pages.items()}
+    texts[root / "docs" / "environments.md"] = environments_page()
     for study in sorted(folder.glob(f"*/{STUDY}")):
         texts |= study_files(study.parent)
     for trainings in sorted(folder.glob(f"*/{TRAININGS}")):
@@ -90,11 +91,10 @@ def _filled(path: Path, generated: dict[str, str]) -> str:
 
 
 def tables(folder: Path) -> dict[str, str]:
-    """All generated tables by the name of their place in the README, as Markdown."""
+    """The generated tables by the name of their place in ``docs/results.md``, as Markdown."""
     known = (folder / _ADAPTIVITY / STUDY).is_file()
     return {
-        **({_ADAPTIVITY: readme_tables(read_study(folder / _ADAPTIVITY))} if known else {}),
-        "pick_place": _pick_place(folder / "pick_place"),
+        **({_ADAPTIVITY: pace_tables(read_study(folder / _ADAPTIVITY))} if known else {}),
         "environments": _environments(folder / "environments"),
         "conditions": _conditions(folder / "pick_place"),
         "controller": _controller(sorted((folder / "pick_place").glob("run-*.json"))),

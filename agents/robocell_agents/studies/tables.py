@@ -37,7 +37,7 @@ def page(document: Document, plots: list[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def readme_tables(document: Document) -> str:
+def pace_tables(document: Document) -> str:
     """Mean ratios, and recipes across their seeds; each single condition stands on the study's page."""
     parts = [markdown_table(pace_rows(document)), *_recipes(document, f"{_SEEDS}:"), _MEANS]
     return "\n\n".join(parts)

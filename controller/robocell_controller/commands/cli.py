@@ -14,6 +14,7 @@ import typer
 
 from robocell_controller.commands import rollout as rollout_commands
 from robocell_controller.commands import trust as trust_commands
+from robocell_controller.commands.overview import Overview
 from robocell_controller.errors import InputError
 from robocell_controller.trust.unpickling import forbid_unpickling
 
@@ -49,7 +50,7 @@ def execute(arguments: list[str]) -> int:
 
 def build_app() -> typer.Typer:
     """The command line with the commands of all installed components."""
-    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+    app = typer.Typer(cls=Overview, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
     app.callback(invoke_without_command=True)(_robocell)
     for command in (run, replay, doctor):
         app.command()(command)

@@ -12,6 +12,7 @@ from robocell_controller.cell import plants
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.commands import cli, operate
 from robocell_controller.commands.cli import execute
+from robocell_controller.commands.overview import PURPOSES
 from robocell_controller.config import load
 from robocell_controller.loop.log_reader import read_log
 
@@ -174,3 +175,13 @@ def test_a_bundle_for_another_cell_is_refused(
     motion = {**cell.motion.model_dump(), "yaw_rate_rad_s": 1.0}
     file = write_cell(cell, tmp_path / "cell.yaml", motion=motion)
     assert "contract.json: motion.yaw_rate_rad_s" in refusal(capsys, "run", str(bundle), "--cell", file)
+
+
+def test_help_groups_the_commands_by_purpose(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    headings = [line.removesuffix(":") for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Options", *PURPOSES]  # none under "Others": each command has a purpose
+    for names in PURPOSES.values():
+        places = [next(at for at, line in enumerate(lines) if line.startswith(f"  {name} ")) for name in names]
+        assert places == sorted(places)
