@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from robocell_agents.training.cloning import clone, plain_layers, rehearsal, set
 from robocell_agents.training.learning import Hooks, Stage
 from robocell_agents.training.replay import fill_replay_buffer
 from robocell_agents.training.selection import Selection
-from robocell_agents.workers import worker_pool
+from robocell_agents.workers import check_whole
 from robocell_controller.cell.config import CellConfig
 
 _BARS = 12
@@ -33,7 +34,10 @@ class StoppedError(Exception):
 class Training:
     """One training run: its folder, its clock, its best policies so far."""
 
-    def __init__(self, config: TrainingConfig, cells: list[CellConfig], seed: int, run: Path, workers: int) -> None:
+    def __init__(
+        self, config: TrainingConfig, cells: list[CellConfig], seed: int, run: Path, workers: int, pool: Executor
+    ) -> None:
+        """Takes the pool of ``workers`` processes that episodes are played by."""
         self.config = config
         self.cells = cells
         self.seed = seed
@@ -44,8 +48,8 @@ class Training:
         self._spent = 0.0
         self._started = time.monotonic()
         self._workers = workers
-        self._pool = worker_pool(workers)
-        self.selection = Selection(config, cells, run, self._pool, workers, lambda: self.wall_s)
+        self._pool = pool
+        self.selection = Selection(config, cells, run, pool, workers, lambda: self.wall_s)
 
     @property
     def wall_s(self) -> float:
@@ -68,10 +72,10 @@ class Training:
             raise FloatingPointError(f"training seed {self.seed}, step {model.num_timesteps}: {error}") from error
         finally:
             vec_env.close()
-            self._pool.shutdown(cancel_futures=True)
 
     def is_over(self) -> bool:
         """Whether the target is certified, the time limit has passed or a signal has come."""
+        check_whole(self._pool)
         return bool(self.selection.certified or self.stopped_by) or self.wall_s > self.config.time_limit_s
 
     def _resume(self, state: dict[str, Any]) -> None:

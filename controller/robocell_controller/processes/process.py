@@ -11,13 +11,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from robocell_controller.errors import InputError
+from robocell_controller.errors import InputError, ProcessDied
 from robocell_controller.processes.shared_memory import Word
 from robocell_controller.rights import Rights
-
-
-class ProcessDied(Exception):  # noqa: N818 (what has happened, not what is wrong)
-    """A process that the run can't do without has ended; the message says which and how."""
 
 
 class Process:
@@ -48,7 +44,7 @@ class Process:
         assert self._process.stdout is not None
         text = self._process.stdout.readline()
         if not text:
-            raise ProcessDied(f"the process {self.name} ended: {self._process.wait()}")
+            raise ProcessDied(f"process {self.name}", self._process.wait())
         said: dict[str, Any] = json.loads(text)
         if "error" in said:
             raise InputError(*said["error"])
