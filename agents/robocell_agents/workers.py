@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
 from robocell_controller.errors import ProcessDied
@@ -25,8 +26,7 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     Raises:
         ProcessDied: one of them has died.
     """
-    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin)
+    pool = ProcessPoolExecutor(workers, worker_context(), initializer=_begin)
     processes: dict[int, BaseProcess] = pool._processes  # type: ignore[assignment]  # nobody else knows exit codes
     broken = None
     try:
@@ -40,6 +40,15 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         _end(pool, processes)
     if broken:
         raise _died(list(processes.values())) from broken
+
+
+def worker_context() -> ForkServerContext:
+    """For fresh processes that leave Ctrl-C to their parent from the first moment: their imports take seconds."""
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which they inherit
+        forkserver.ensure_running()
+        signal.signal(signal.SIGINT, before)
+    return multiprocessing.get_context("forkserver")
 
 
 def check_whole(pool: Executor) -> None:

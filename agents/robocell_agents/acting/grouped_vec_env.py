@@ -7,7 +7,6 @@ for otherwise, and a step costs one message to and from each of the others.
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import select
 import time
@@ -22,7 +21,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 from stable_baselines3.common.vec_env.util import dict_to_obs
 
-from robocell_agents.workers import PATIENCE, ignore_interrupts
+from robocell_agents.workers import PATIENCE, ignore_interrupts, worker_context
 from robocell_controller.errors import ProcessDied
 
 Maker = Callable[[], gymnasium.Env[Any, Any]]
@@ -119,7 +118,7 @@ class _Other:
     """Another process with its share of the environments."""
 
     def __init__(self, makers: list[Maker]) -> None:
-        context = multiprocessing.get_context("forkserver")
+        context = worker_context()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, cloudpickle.dumps(makers)), daemon=True)
         self._process.start()
