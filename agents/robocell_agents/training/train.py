@@ -77,10 +77,10 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
 
 
 def _prepare(run: Path, name: str, config: TrainingConfig, cell: CellConfig, seed: int, resume: bool) -> None:
-    if resume:
+    if resume and not _barely_begun(run):
         _check_unchanged(run, config, cell, seed)
         return
-    if run.exists() and any(run.iterdir()):
+    if run.is_file() or (run.exists() and any(run.iterdir()) and not resume):
         raise InputError(run, "exists already", "a new folder, or --resume")
     run.mkdir(parents=True, exist_ok=True)
     run_folder.write_config(run / "config.yaml", config)
@@ -97,6 +97,12 @@ def _prepare(run: Path, name: str, config: TrainingConfig, cell: CellConfig, see
     )
 
 
+def _barely_begun(run: Path) -> bool:
+    """Whether a training was killed while it wrote the files that all others come after."""
+    names = {path.name.removeprefix(".new.") for path in run.iterdir()} if run.is_dir() else set()
+    return bool(names) and names <= {"config.yaml", "cell.yaml", "run.json"} and not (run / "run.json").exists()
+
+
 def _check_unchanged(run: Path, config: TrainingConfig, cell: CellConfig, seed: int) -> None:
     status = run_folder.read_status(run)
     if status["status"] == "finished":
@@ -105,5 +111,5 @@ def _check_unchanged(run: Path, config: TrainingConfig, cell: CellConfig, seed: 
         for key, value in new.model_dump().items():
             if old.model_dump()[key] != value:
                 raise InputError(f"{run}: {key}", repr(value), f"{old.model_dump()[key]!r}, as the run began")
-    if status["seed"] != seed:
-        raise InputError(f"{run}: seed", str(seed), f"{status['seed']}, as the run began")
+    if status.get("seed") != seed:
+        raise InputError(f"{run}: seed", str(seed), f"{status.get('seed')}, as the run began")

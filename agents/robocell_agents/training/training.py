@@ -12,8 +12,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents.acting.algorithms import algorithm_class, build, make_vec_env
 from robocell_agents.acting.demonstrations import Actor, Transitions, collect_parallel, joined_transitions
-from robocell_agents.acting.run_folder import drop_later_rows
+from robocell_agents.acting.run_folder import MADE_HERE, drop_later_rows
 from robocell_agents.acting.training_config import TrainingConfig
+from robocell_agents.files import reading
 from robocell_agents.seeds import RANGE
 from robocell_agents.training import checkpoint
 from robocell_agents.training.cloning import clone, plain_layers, rehearsal, set_actor_trainable, set_log_std
@@ -62,8 +63,10 @@ class Training:
         try:
             if checkpoint.exists(self.run):
                 model, data, state = checkpoint.restore(self.run, algorithm_class(self.config.algorithm), vec_env)
-                self._resume(state)
+                with reading(checkpoint.progress_file(self.run), MADE_HERE):
+                    self._resume(state)
             else:
+                drop_later_rows(self.run, self._spent)  # of a start that came to no checkpoint
                 model, data = build(self.config, vec_env, self.seed, str(self.run / "tensorboard")), None
             data = self._imitate(model, data, progress)
             self._reinforce(model, data, progress)
@@ -196,6 +199,7 @@ class Training:
             "validated_at": stage.validated_at if stage else self._validated_at,
         }
         checkpoint.save(self.run, model, data, state)
+        self.selection.tidy()
 
     @property
     def _first_seed(self) -> int:

@@ -85,7 +85,7 @@ def _train_all(peers: Peers) -> None:
 def _curve(peers: Peers, name: str, seed: int) -> list[Document]:
     """The validations of one training, if it is the one that the study asks for."""
     path = peers.curve(name, seed)
-    known = read_json(path, "what robocell study wrote")
+    known = read_json(path, "what robocell study wrote", ("problem", "curve"))
     difference = first_difference(known["problem"], peers.problem(name))
     if difference:
         key, old, new = difference

@@ -115,7 +115,7 @@ def _reference(what: TrainingStudy, cell: str, workers: int) -> Document:
 def _score(policy: str, suite: Suite, episodes: int, path: Path, workers: int) -> Document:
     """Metrics by condition of a policy on test seeds, from the file ``path`` if it was tested on the same before."""
     problem = {"cells": suite.summary()["sha256"], "episodes": episodes, "policy": fingerprint(policy)}
-    known = read_json(path, "what robocell study wrote") if path.is_file() else {}
+    known = read_json(path, "what robocell study wrote", ("problem", "conditions")) if path.is_file() else {}
     if known.get("problem") != problem:
         rows = evaluate(policy, suite, episodes, _SEEDS, workers)["episodes"]
         conditions = {name: metrics([row for row in rows if row["condition"] == name]) for name in suite.conditions}

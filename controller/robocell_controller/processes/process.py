@@ -74,6 +74,18 @@ class Process:
             self._process.stdout.close()
 
 
+def output_of(name: str, code: str) -> str:
+    """What Python code prints in a process of its own.
+
+    Raises:
+        ProcessDied: it did not come to its end.
+    """
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise ProcessDied(name, done.returncode)
+    return done.stdout
+
+
 def ready(rights: Rights) -> None:
     """Says that this process is ready."""
     say({"rights": asdict(rights)})
