@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
-from robocell_controller.errors import InputError
+from robocell_controller.errors import InputError, ProcessDied
+
+_LONGEST = 200  # characters of another library's error
 
 
 @contextmanager
@@ -64,18 +68,70 @@ def folded_json(content: Any, depth: int, indent: str = "") -> str:
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def read_json(path: Path, what: str) -> dict[str, Any]:
+def read_json(path: Path, what: str, keys: Sequence[str] = ()) -> dict[str, Any]:
     """The object in a JSON file; ``what`` says in errors which file was expected.
 
     Raises:
-        InputError: not readable, not JSON or not an object.
+        InputError: not readable, not JSON, not an object, or one of ``keys`` is missing in it.
     """
-    try:
+    with reading(path, what):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, error.strerror or str(error), what) from error
-    except ValueError as error:
-        raise InputError(path, f"not JSON ({error})", what) from error
     if not isinstance(content, dict):
         raise InputError(path, f"{type(content).__name__} at top level", what)
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise InputError(path, f"no key {missing[0]!r}", what)
     return content
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """For loading a file in whatever format: what goes wrong is the file's fault, and ``what`` was expected.
+
+    Raises:
+        InputError: something did.
+    """
+    try:
+        yield
+    except (InputError, ProcessDied):
+        raise
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error), what) from error
+    except json.JSONDecodeError as error:
+        raise InputError(path, f"not JSON ({error})", what) from error
+    except ModuleNotFoundError as error:
+        raise InputError(path, _unknown(error.name or str(error)), what) from error
+    except Exception as error:  # readers of pickles, zips, arrays and JSON raise what they like
+        told = shorten(f"{type(error).__name__}: {error}", _LONGEST)
+        raise InputError(path, f"damaged, or something else ({told})", what) from error
+
+
+def _unknown(module: str) -> str:
+    ours = module.partition(".")[0].startswith("robocell")
+    return f"made by another version, with a module {module}" if ours else f"needs {module}, which is not installed"
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines of a file that were written to their end; a last one that was not is what a crash leaves.
+
+    Raises:
+        InputError: not readable, or no text.
+    """
+    with reading(path, what):
+        return path.read_bytes().rpartition(b"\n")[0].decode("utf-8").splitlines()
+
+
+def cut_torn_line(path: Path, what: str) -> None:
+    """Takes a last line that was not written to its end off a file, so that lines can be added, and says so.
+
+    Raises:
+        InputError: not to be read or written.
+    """
+    if not path.exists():
+        return
+    with reading(path, what), path.open("r+b") as file:
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            file.truncate(end)
+            print(f"robocell: {path}: its last line was cut short and is left out", file=sys.stderr)

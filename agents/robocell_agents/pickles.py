@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 from robocell_controller.errors import InputError
@@ -54,8 +56,19 @@ def check(path: Path) -> None:
     """
     known = _notes().read_text(encoding="ascii").split() if _notes().exists() else []
     if _digest(path) not in known:
+        if path.suffix == ".zip" and not _whole(path):
+            raise InputError(path, "damaged: no whole zip file", "what robocell train wrote: train again")
         expected = "a run of this installation, or --trust-pickle if you trust whoever made it: loading runs its code"
-        raise InputError(path, "a pickle that was not made here", expected)
+        raise InputError(path, "a pickle that was not made here, or was changed", expected)
+
+
+def _whole(path: Path) -> bool:
+    """Whether a zip file has all its bytes; nothing of it is unpickled."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
+        return False
 
 
 def _digest(path: Path) -> str:

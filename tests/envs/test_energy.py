@@ -39,7 +39,8 @@ class Balance:
     def __init__(self) -> None:
         self.env = PickPlaceEnv()
         robot = self.env.cell.load_robot()
-        self.model = pin.buildModelFromUrdf(str(urdf_file(robot.model_dump_json(), visual=False)))
+        with urdf_file(robot, visual=False) as path:
+            self.model = pin.buildModelFromUrdf(path)
         self.data = self.model.createData()
         self.work = self.positive_work = 0.0
 

@@ -7,7 +7,6 @@ for otherwise, and a step costs one message to and from each of the others.
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import select
 import time
@@ -22,7 +21,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 from stable_baselines3.common.vec_env.util import dict_to_obs
 
-from robocell_agents.workers import ignore_interrupts
+from robocell_agents.workers import PATIENCE, ignore_interrupts, worker_context
+from robocell_controller.errors import ProcessDied
 
 Maker = Callable[[], gymnasium.Env[Any, Any]]
 _WATCH = 0.5e-3  # s for which a process looks out for a message before it sleeps until that comes
@@ -32,18 +32,8 @@ class GroupedVecEnv(VecEnv):
     """``makers`` spread over ``workers`` processes, of which this is one; otherwise as SB3's own environments."""
 
     def __init__(self, makers: list[Maker], workers: int) -> None:
-        context = multiprocessing.get_context("forkserver")
         self._groups = [list(group) for group in np.array_split(np.arange(len(makers)), workers) if len(group)]
-        self._pipes: list[Connection] = []
-        self._processes = []
-        for group in self._groups[1:]:
-            ours, theirs = context.Pipe()
-            packed = cloudpickle.dumps([makers[index] for index in group])
-            process = context.Process(target=_work, args=(theirs, packed), daemon=True)
-            process.start()
-            theirs.close()
-            self._pipes.append(ours)
-            self._processes.append(process)
+        self._others = [_Other([makers[index] for index in group]) for group in self._groups[1:]]
         self._own = _Share([makers[index] for index in self._groups[0]])
         super().__init__(len(makers), self._own.observation_space, self._own.action_space)
 
@@ -55,21 +45,21 @@ class GroupedVecEnv(VecEnv):
 
     def reset(self) -> VecEnvObs:
         """First observations of all environments."""
-        for pipe in self._pipes:
-            _send(pipe, ("reset", (), {}))
-        observations: VecEnvObs = _stacked([self._own.reset(), *map(_received, self._pipes)])
+        for other in self._others:
+            other.ask("reset")
+        observations: VecEnvObs = _stacked([self._own.reset(), *(other.answer() for other in self._others)])
         return observations
 
     def step_async(self, actions: np.ndarray) -> None:
         """Hands each process its actions."""
-        first, *others = self._groups
-        for pipe, group in zip(self._pipes, others, strict=True):
-            _send(pipe, ("step", (actions[group],), {}))
+        first, *groups = self._groups
+        for other, group in zip(self._others, groups, strict=True):
+            other.ask("step", actions[group])
         self._own.step_async(actions[first])
 
     def step_wait(self) -> VecEnvStepReturn:
         """Observations, rewards, ends and infos of all environments."""
-        results = [self._own.step_wait(), *map(_received, self._pipes)]
+        results = [self._own.step_wait(), *(other.answer() for other in self._others)]
         observations, rewards, dones, infos = zip(*results, strict=True)
         return (
             _stacked(observations),
@@ -81,11 +71,9 @@ class GroupedVecEnv(VecEnv):
     def close(self) -> None:
         """Ends the environments and the other processes."""
         self._own.close()
-        for pipe in self._pipes:
-            pipe.close()
-        for process in self._processes:
-            process.join()
-        self._pipes, self._processes = [], []
+        for other in self._others:
+            other.close()
+        self._others = []
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """An attribute of the environments."""
@@ -121,9 +109,49 @@ class GroupedVecEnv(VecEnv):
     def _ask(self, number: int, name: str, *arguments: Any, **keywords: Any) -> Any:
         if number == 0:
             return getattr(self._own, name)(*arguments, **keywords)
-        pipe = self._pipes[number - 1]
-        _send(pipe, (name, arguments, keywords))
-        return _received(pipe)
+        other = self._others[number - 1]
+        other.ask(name, *arguments, **keywords)
+        return other.answer()
+
+
+class _Other:
+    """Another process with its share of the environments."""
+
+    def __init__(self, makers: list[Maker]) -> None:
+        context = worker_context()
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, cloudpickle.dumps(makers)), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ask(self, name: str, *arguments: Any, **keywords: Any) -> None:
+        """Asks for a call of a method of its share; :meth:`answer` gives what comes of it."""
+        try:
+            _send(self._pipe, (name, arguments, keywords))
+        except OSError as error:
+            raise self._died() from error
+
+    def answer(self) -> Any:
+        """Waits for the answer; an error in the other process is raised here."""
+        try:
+            _look_out(self._pipe)
+            result = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def close(self) -> None:
+        """Ends the process, by force if it hangs."""
+        self._pipe.close()
+        self._process.join(PATIENCE)
+        self._process.kill()
+        self._process.join()
+
+    def _died(self) -> ProcessDied:
+        self._process.join(PATIENCE)
+        return ProcessDied(f"process {self._process.pid} of the environments", self._process.exitcode)
 
 
 class _Share(DummyVecEnv):
@@ -174,14 +202,6 @@ def _look_out(pipe: Connection) -> None:
     until = time.perf_counter() + _WATCH
     while not poller.poll(0) and time.perf_counter() < until:
         pass
-
-
-def _received(pipe: Connection) -> Any:
-    _look_out(pipe)
-    result = pipe.recv()
-    if isinstance(result, Exception):
-        raise result
-    return result
 
 
 def _stacked(observations: Sequence[Any]) -> Any:

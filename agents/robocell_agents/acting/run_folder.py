@@ -18,12 +18,15 @@ from robocell_agents import pickles
 from robocell_agents.acting.algorithms import algorithm_class
 from robocell_agents.acting.asymmetric import to_act
 from robocell_agents.acting.training_config import TrainingConfig
-from robocell_agents.files import read_json, write_text
+from robocell_agents.files import cut_torn_line, read_json, read_lines, reading, write_text
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
 
-_ROUNDING = 0.01  # s, of the times in ``progress.jsonl``
+MADE_HERE = "what robocell train wrote: train again"
+_PROGRESS = "progress.jsonl"
+_NUMBERS = ("wall_s", "steps", "success", "low", "high", "parts_per_hour")  # in each of its rows
+_ROUNDING = 0.01  # s, of its times
 
 
 def write_config(path: Path, config: Config) -> None:
@@ -38,14 +41,14 @@ def read_run(run: Path) -> dict[str, Any]:
         InputError: no run folder, or its training has not finished.
     """
     content = read_status(run)
-    if content.get("status") != "finished" or not (run / "policy.zip").is_file():
-        raise InputError(run, f"training is {content.get('status')!r}", "a finished training (train --resume)")
+    if content["status"] != "finished":
+        raise InputError(run, f"training is {content['status']!r}", "a finished training (train --resume)")
     return content
 
 
 def read_status(run: Path) -> dict[str, Any]:
     """The ``run.json`` of a training in any state."""
-    return read_json(run / "run.json", "a run folder made by robocell train")
+    return read_json(run / "run.json", "a run folder made by robocell train", ("status",))
 
 
 def training_config(run: Path) -> TrainingConfig:
@@ -70,28 +73,46 @@ def load_model(run: Path) -> BaseAlgorithm:
 
 def read_progress(run: Path) -> list[dict[str, Any]]:
     """The validations of a training, in order; none of one that has not come that far."""
-    path = run / "progress.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    path = run / _PROGRESS
+    if not path.is_file():
+        return []
+    lines = read_lines(path, MADE_HERE)
+    with reading(path, MADE_HERE):
+        return [_row(json.loads(line)) for line in lines]
 
 
 def drop_later_rows(run: Path, wall_s: float) -> None:
     """Takes the validations out of a run's progress that came after ``wall_s`` s of training."""
+    cut_torn_line(run / _PROGRESS, MADE_HERE)
     rows = [row for row in read_progress(run) if row["wall_s"] <= wall_s + _ROUNDING]
-    write_text(run / "progress.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    write_text(run / _PROGRESS, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def load_policy(algorithm: str, path: Path) -> BaseAlgorithm:
-    """A saved model, to act and not to learn: without the replay buffer, which hindsight makes for an environment."""
+    """A saved model, to act and not to learn: without the replay buffer, which hindsight makes for an environment.
+
+    Raises:
+        InputError: a pickle from elsewhere, or no model of this algorithm.
+    """
     pickles.check(path)
     acting = {"replay_buffer_class": None, "buffer_size": 1}
-    return to_act(algorithm_class(algorithm).load(path, device="cpu", custom_objects=acting))
+    model_class = algorithm_class(algorithm)
+    with reading(path, f"a model of {algorithm} that robocell train wrote: train again"):
+        return to_act(model_class.load(path, device="cpu", custom_objects=acting))
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    wrong = [key for key in _NUMBERS if not isinstance(row[key], int | float)]
+    if wrong or not isinstance(row["stage"], str):
+        raise ValueError(f"{wrong[0] if wrong else 'stage'} of a row")
+    return row
 
 
 def swap_in(new: Path, place: Path) -> None:
     """Puts the finished folder ``new`` at ``place``; a kill in between leaves the old one as ``place.old``."""
     old = place.with_name(place.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
     if place.exists():
+        shutil.rmtree(old, ignore_errors=True)
         place.rename(old)
     new.rename(place)
     shutil.rmtree(old, ignore_errors=True)

@@ -20,11 +20,11 @@ from robocell_agents import provenance
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.contract import Array
+from robocell_controller.errors import ProcessDied
 from robocell_controller.loop.log_reader import read_log
 from robocell_controller.loop.replay import replay
 from robocell_controller.order import Order
 from robocell_controller.processes.plant import TRACE
-from robocell_controller.processes.process import ProcessDied
 from robocell_controller.processes.session import Session
 from robocell_controller.processes.shared_memory import Word
 from robocell_controller.progress import progress_bar

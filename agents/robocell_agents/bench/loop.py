@@ -26,6 +26,7 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.latency import QUANTILES
 from robocell_controller.order import Order
+from robocell_controller.processes.process import output_of
 from robocell_controller.processes.session import Session
 from robocell_controller.processes.shared_memory import Word
 from robocell_controller.progress import progress_bar
@@ -33,7 +34,7 @@ from robocell_controller.rights import cores
 
 _PARTS = 10**9  # more than a duration allows
 _INFERENCE_SHARE = 0.25  # of the duration, for the comparison
-_BUSY = "while True: pass"
+_BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
 
 
 def bench_loop(bundle: Path, seconds: float, load_cores: bool) -> dict[str, Any]:
@@ -86,8 +87,7 @@ def _paced(cell: CellConfig, name: str, bundle: Path, seconds: float) -> tuple[d
 def _inference(bundle: Path, seconds: float) -> dict[str, Any]:
     """Latencies in µs of both, from a process that is given to nothing else."""
     code = f"from robocell_agents.bench.paced_inference import main; main({str(bundle)!r}, {seconds!r})"
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
-    latencies: dict[str, Any] = json.loads(done.stdout)
+    latencies: dict[str, Any] = json.loads(output_of("process of the paced inference", code))
     return latencies
 
 

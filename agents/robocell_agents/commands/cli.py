@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,8 @@ OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands; called by the command line through its entry point."""
+    # A folder that is there: torch makes one in the temporary folder for what it compiles, which here is nothing.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(__file__).parent))
     for command in (train, tune, evaluate, compare, study, record, export, demo, results):
         app.command()(command)
     bench = typer.Typer(help="Measure speed, as ratios against a peer, a floor or a limit.")

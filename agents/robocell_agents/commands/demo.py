@@ -57,10 +57,9 @@ def _say(step: int, what: str) -> None:
 def _train(run: Path, seed: int) -> None:
     from robocell_agents.training.train import train
 
-    begun = (run / "run.json").exists()
-    if begun and read_status(run)["status"] == "finished":
+    if (run / "run.json").exists() and read_status(run)["status"] == "finished":
         return
-    code = train("pick_place", seed, run, resume=begun)
+    code = train("pick_place", seed, run, resume=any(run.glob("*")))
     if code:
         raise SystemExit(code)
 

@@ -47,6 +47,7 @@ def evaluate(policy: str, suite: str | Suite, episodes: int, seeds: str = "test"
 
     Raises:
         InputError: bad policy, suite, number or range.
+        ProcessDied: a worker has died.
     """
     if workers < 1:
         raise InputError("workers", str(workers), "at least 1")
@@ -132,11 +133,7 @@ def _play_all(
             for name, changed in conditions.items()
             for chunk in chunks
         ]
-        try:
-            _show(f"evaluate {provenance.portable(policy)}", jobs, len(seeds) * len(conditions))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        _show(f"evaluate {provenance.portable(policy)}", jobs, len(seeds) * len(conditions))
     return [row for job in jobs for row in job.result()]
 
 

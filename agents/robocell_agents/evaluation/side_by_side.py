@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 
-from robocell_controller.errors import InputError
+from robocell_controller.errors import InputError, ProcessDied
 from robocell_controller.progress import progress_bar
 from robocell_controller.signals import stop_signals
 
 _DIED = "robocell: error: "
+# What a command is called by: the system sends it SIGTERM when its parent ends, however that does (prctl 1).
+_WITH_PARENT = [
+    sys.executable,
+    "-c",
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); "
+    "os.getppid() == int(sys.argv[1]) or sys.exit(143); os.execvp(sys.argv[2], sys.argv[2:])",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +32,12 @@ class Job:
     Attributes:
         command: program and arguments.
         log: file that what it prints is added to.
+        failure: exit code after which the last line that it printed says what went wrong; any other is a fault.
     """
 
     command: list[str]
     log: Path
+    failure: int
 
 
 def cores() -> list[int]:
@@ -58,6 +68,7 @@ def run_side_by_side(jobs: list[Job], at_a_time: int, cores_of_each: int, what: 
 
     Raises:
         SystemExit: stopped by a signal, which was passed on to the processes.
+        ProcessDied: one of the processes has died; the others were run.
     """
     free: Queue[list[int]] = Queue()
     for slot in range(at_a_time):
@@ -72,6 +83,8 @@ def run_side_by_side(jobs: list[Job], at_a_time: int, cores_of_each: int, what: 
                 progress.advance(bar)
     if going.stopped_by:
         raise SystemExit(128 + going.stopped_by)
+    if going.died:
+        raise going.died
     return errors
 
 
@@ -82,6 +95,7 @@ class _Going:
         self._free = free
         self._processes: set[subprocess.Popen[bytes]] = set()
         self.stopped_by = 0
+        self.died: ProcessDied | None = None
 
     def stop(self, number: int) -> None:
         """Asks all that are going on to end; none begins after that."""
@@ -97,7 +111,7 @@ class _Going:
         try:
             job.log.parent.mkdir(parents=True, exist_ok=True)
             with job.log.open("ab") as log:
-                process = subprocess.Popen(job.command, stderr=log, stdout=log)
+                process = subprocess.Popen([*_WITH_PARENT, str(os.getpid()), *job.command], stderr=log, stdout=log)
                 self._processes.add(process)
                 if self.stopped_by:  # in the moment in between
                     process.send_signal(signal.SIGTERM)
@@ -107,9 +121,11 @@ class _Going:
                 self._processes.remove(process)
         finally:
             self._free.put(mine)
-        return "" if code == 0 else _last_line(job.log, code)
+        if code not in (0, job.failure) and not self.stopped_by:
+            self.died = ProcessDied(f"the process of {job.log} ({_last_line(job.log)})", code)
+        return "" if code == 0 else _last_line(job.log)
 
 
-def _last_line(log: Path, code: int) -> str:
+def _last_line(log: Path) -> str:
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return (lines[-1] if lines else f"exit code {code}").removeprefix(_DIED)
+    return (lines[-1] if lines else "without a word").removeprefix(_DIED)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from robocell_agents.files import read_json
-from robocell_controller.errors import InputError
 
 _WHAT = "a file that robocell study wrote"
 
@@ -19,11 +18,7 @@ def read_document(path: Path, keys: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: there is none, or one of ``keys`` is missing in it.
     """
-    document = read_json(path, _WHAT)
-    missing = [key for key in keys if key not in document]
-    if missing:
-        raise InputError(path, f"no key {missing[0]!r}", _WHAT)
-    return document
+    return read_json(path, _WHAT, keys)
 
 
 def mark(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from robocell_agents.evaluation.evaluate import Row
+from robocell_agents.files import cut_torn_line, read_lines
 from robocell_controller.errors import InputError
 
 _PROBLEM = "problem"
@@ -31,9 +32,10 @@ class Journal:
         """
         self.path = path
         self._lines: dict[str, str] = {}
-        whole = _whole_lines(path)
-        if whole:
-            self._take(whole, json.loads(json.dumps(problem)))
+        cut_torn_line(path, _WHAT)
+        lines = read_lines(path, _WHAT) if path.exists() else []
+        if lines:
+            self._take(lines, json.loads(json.dumps(problem)))
         else:
             self._append({_PROBLEM: problem})
 
@@ -57,7 +59,7 @@ class Journal:
     def _take(self, lines: list[str], problem: dict[str, Any]) -> None:
         try:
             known = json.loads(lines[0])[_PROBLEM]
-            self._lines = {json.loads(line)["chunk"]: line for line in lines[1:]}
+            self._lines = {_name(line): line for line in lines[1:]}
         except (ValueError, LookupError, TypeError) as error:
             raise InputError(self.path, "a line that is none of its own", _WHAT) from error
         difference = first_difference(known, problem)
@@ -86,16 +88,8 @@ def first_difference(before: Any, now: Any, place: str = "") -> tuple[str, str, 
     return None if before == now else (place, json.dumps(before), json.dumps(now))
 
 
-def _whole_lines(path: Path) -> list[str]:
-    """The lines that were written to their end; what follows them is cut off the file."""
-    if not path.exists():
-        return []
-    try:
-        content = path.read_bytes()
-        end = content.rfind(b"\n") + 1
-        if end < len(content):
-            with path.open("r+b") as file:
-                file.truncate(end)
-        return content[:end].decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, str(error), _WHAT) from error
+def _name(line: str) -> str:
+    """Name of the chunk in a line that has all that one has."""
+    chunk = json.loads(line)
+    float(chunk["worker_s"]), [row["seed"] for row in chunk["rows"]]
+    return str(chunk["chunk"])

@@ -118,16 +118,12 @@ def _play(what: Study, chunks: list[Chunk], journal: Journal, workers: int) -> N
     known = [chunk for chunk in chunks if chunk.name in journal]
     missing = [chunk for chunk in chunks if chunk.name not in journal]
     with worker_pool(workers) as pool, progress_bar() as progress:
-        try:
-            _check_same_code(what, known, journal, pool)
-            bar = progress.add_task(f"study {what.name}", total=_episodes(chunks), completed=_episodes(known))
-            jobs = {pool.submit(_timed, *_job(what, chunk)): chunk for chunk in missing}
-            for job in as_completed(jobs):
-                journal.add(jobs[job].name, *job.result())
-                progress.advance(bar, len(jobs[job].seeds))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        _check_same_code(what, known, journal, pool)
+        bar = progress.add_task(f"study {what.name}", total=_episodes(chunks), completed=_episodes(known))
+        jobs = {pool.submit(_timed, *_job(what, chunk)): chunk for chunk in missing}
+        for job in as_completed(jobs):
+            journal.add(jobs[job].name, *job.result())
+            progress.advance(bar, len(jobs[job].seeds))
 
 
 def _check_same_code(what: Study, known: list[Chunk], journal: Journal, pool: Executor) -> None:

@@ -7,6 +7,7 @@ import random
 import shutil
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from robocell_agents import pickles
 from robocell_agents.acting.demonstrations import Transitions
-from robocell_agents.acting.run_folder import latest, swap_in
+from robocell_agents.acting.run_folder import MADE_HERE, latest, swap_in
+from robocell_agents.files import read_json, reading
+from robocell_controller.errors import InputError
 
-_FOLDER = "checkpoint"
+_FOLDER, _PROGRESS = "checkpoint", "progress.json"
 
 
 def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: dict[str, Any]) -> None:
@@ -46,7 +49,8 @@ def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: di
         "numpy": _listed(np.random.get_state()),
         "envs": _env_streams(model.get_env()),
     }
-    (new / "progress.json").write_text(json.dumps({**progress, "streams": streams}), encoding="utf-8")
+    content = {**progress, "streams": streams, "files": sorted(path.name for path in new.iterdir())}
+    (new / _PROGRESS).write_text(json.dumps(content), encoding="utf-8")
     swap_in(new, run / _FOLDER)
 
 
@@ -55,32 +59,50 @@ def exists(run: Path) -> bool:
     return latest(run / _FOLDER) is not None
 
 
+def progress_file(run: Path) -> Path:
+    """The file of the last checkpoint that holds the run's progress."""
+    folder = latest(run / _FOLDER)
+    assert folder is not None
+    return folder / _PROGRESS
+
+
 def restore(
     run: Path, model_class: type[BaseAlgorithm], env: VecEnv
 ) -> tuple[BaseAlgorithm, Transitions | None, dict[str, Any]]:
     """Model on ``env``, data and progress of the last checkpoint; random streams go on where they were.
 
     Raises:
-        InputError: a checkpoint that was not made here and is not trusted.
+        InputError: a checkpoint that was not made here and is not trusted, or a file in it that is damaged or missing.
     """
-    folder = latest(run / _FOLDER)
-    assert folder is not None
+    place = progress_file(run)
+    folder, progress = place.parent, read_json(place, MADE_HERE, ("streams",))
+    for name in progress.pop("files", []):
+        if not (folder / name).is_file():
+            raise InputError(folder / name, "missing", MADE_HERE)
     pickles.check(folder / "model.zip")
-    model = model_class.load(folder / "model.zip", env=env, device="cpu", tensorboard_log=str(run / "tensorboard"))
+    with reading(folder / "model.zip", MADE_HERE), catch_warnings():
+        filterwarnings("error", "Could not deserialize")  # else SB3 goes on with what a new model has in its place
+        model = model_class.load(folder / "model.zip", env=env, device="cpu", tensorboard_log=str(run / "tensorboard"))
     if isinstance(model, OffPolicyAlgorithm) and (folder / "replay_buffer.pkl").exists():
         pickles.check(folder / "replay_buffer.pkl")
-        model.load_replay_buffer(folder / "replay_buffer.pkl")
-    data = None
-    if (folder / "data.npz").exists():
-        with np.load(folder / "data.npz") as arrays:
-            data = Transitions(**arrays)
-    progress: dict[str, Any] = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-    _restore_streams(folder, env, progress.pop("streams"))
+        with reading(folder / "replay_buffer.pkl", MADE_HERE):
+            model.load_replay_buffer(folder / "replay_buffer.pkl")
+    data = _transitions(folder / "data.npz")
+    with reading(folder / "torch_random.npy", MADE_HERE):
+        torch.set_rng_state(torch.as_tensor(np.load(folder / "torch_random.npy")))
+    with reading(place, MADE_HERE):
+        _restore_streams(env, progress.pop("streams"))
     return model, data, progress
 
 
-def _restore_streams(folder: Path, env: VecEnv, streams: dict[str, Any]) -> None:
-    torch.set_rng_state(torch.as_tensor(np.load(folder / "torch_random.npy")))
+def _transitions(path: Path) -> Transitions | None:
+    if not path.exists():
+        return None
+    with reading(path, MADE_HERE), np.load(path) as arrays:
+        return Transitions(**arrays)
+
+
+def _restore_streams(env: VecEnv, streams: dict[str, Any]) -> None:
     name, key, *rest = streams["numpy"]
     np.random.set_state((name, np.array(key, dtype=np.uint32), *rest))
     version, state, gauss = streams["python"]

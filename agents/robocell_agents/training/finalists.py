@@ -31,16 +31,20 @@ class Finalists:
         self._scores = {name: score for name, row in rows.items() if (score := Score.of(row))}
 
     def enter(self, name: str, score: Score, save: Callable[[Path], None]) -> None:
-        """Takes a policy in if it is among the best, and drops the one that is no longer."""
+        """Takes a policy in if it is among the best, and drops the one that is no longer; :meth:`tidy` deletes it."""
         self._scores[name] = score
-        last = _ranked(self._scores)[-1]
         if len(self._scores) > self._most:
-            del self._scores[last]
-            (self._folder / f"{last}.zip").unlink(missing_ok=True)
+            del self._scores[_ranked(self._scores)[-1]]
         if name in self._scores:
             self._folder.mkdir(exist_ok=True)
             save(self._folder / f"{name}.new.zip")
             (self._folder / f"{name}.new.zip").replace(self._folder / f"{name}.zip")
+
+    def tidy(self) -> None:
+        """Removes all files but those of the finalists."""
+        for path in self._folder.glob("*"):
+            if path.stem not in self._scores:
+                path.unlink()
 
     def choose(self, play: Callable[[Path], Score]) -> tuple[Path, Score]:
         """Plays each finalist once more: the best of them, and its score there."""

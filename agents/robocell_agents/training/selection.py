@@ -64,6 +64,10 @@ class Selection:
         self._finalists.restore(state["finalists"])
         self._attempts, self.certified = state["attempts"], state["certified"]
 
+    def tidy(self) -> None:
+        """Removes the policies that are no longer in question; called when no checkpoint asks for them any more."""
+        self._finalists.tidy()
+
     @property
     def is_empty(self) -> bool:
         """Whether no policy has been validated yet."""

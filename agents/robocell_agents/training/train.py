@@ -13,6 +13,7 @@ from robocell_agents.acting.training_config import TrainingConfig
 from robocell_agents.files import write_json
 from robocell_agents.training.selection import console
 from robocell_agents.training.training import StoppedError, Training
+from robocell_agents.workers import worker_pool
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
@@ -32,23 +33,28 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
 
     Raises:
         InputError: bad config, a folder that is not new, or nothing to resume.
+        ProcessDied: a worker has died; a resume goes on.
+        SystemExit: asked to stop a second time.
     """
     config = load(TrainingConfig, "agents", name)
     cells = training_cells(config)
     _prepare(run, name, config, cells[0], seed, resume)
     torch.set_num_threads(1)
     torch.distributions.Distribution.set_default_validate_args(False)  # a tenth of a forward pass; rewards are checked
-    training = Training(config, cells, seed, run, workers)
+    with worker_pool(workers) as pool:
+        training = Training(config, cells, seed, run, workers, pool)
 
-    def ask_to_stop(number: int) -> None:
-        training.stopped_by = number
+        def ask_to_stop(number: int) -> None:
+            if training.stopped_by:  # asked again: at once
+                raise SystemExit(128 + number)
+            training.stopped_by = number
 
-    with stop_signals(ask_to_stop), progress_bar(console) as progress:
-        try:
-            training.train(progress)
-            status, code = "finished", 0
-        except StoppedError:
-            status, code = "interrupted", 128 + training.stopped_by
+        with stop_signals(ask_to_stop), progress_bar(console) as progress:
+            try:
+                training.train(progress)
+                status, code = "finished", 0
+            except StoppedError:
+                status, code = "interrupted", 128 + training.stopped_by
     content = run_folder.read_status(run)
     chosen = training.selection.chosen.row() if training.selection.chosen else None
     write_json(
@@ -71,10 +77,10 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
 
 
 def _prepare(run: Path, name: str, config: TrainingConfig, cell: CellConfig, seed: int, resume: bool) -> None:
-    if resume:
+    if resume and not _barely_begun(run):
         _check_unchanged(run, config, cell, seed)
         return
-    if run.exists() and any(run.iterdir()):
+    if run.is_file() or (run.exists() and any(run.iterdir()) and not resume):
         raise InputError(run, "exists already", "a new folder, or --resume")
     run.mkdir(parents=True, exist_ok=True)
     run_folder.write_config(run / "config.yaml", config)
@@ -91,6 +97,12 @@ def _prepare(run: Path, name: str, config: TrainingConfig, cell: CellConfig, see
     )
 
 
+def _barely_begun(run: Path) -> bool:
+    """Whether a training was killed while it wrote the files that all others come after."""
+    names = {path.name.removeprefix(".new.") for path in run.iterdir()} if run.is_dir() else set()
+    return bool(names) and names <= {"config.yaml", "cell.yaml", "run.json"} and not (run / "run.json").exists()
+
+
 def _check_unchanged(run: Path, config: TrainingConfig, cell: CellConfig, seed: int) -> None:
     status = run_folder.read_status(run)
     if status["status"] == "finished":
@@ -99,5 +111,5 @@ def _check_unchanged(run: Path, config: TrainingConfig, cell: CellConfig, seed: 
         for key, value in new.model_dump().items():
             if old.model_dump()[key] != value:
                 raise InputError(f"{run}: {key}", repr(value), f"{old.model_dump()[key]!r}, as the run began")
-    if status["seed"] != seed:
-        raise InputError(f"{run}: seed", str(seed), f"{status['seed']}, as the run began")
+    if status.get("seed") != seed:
+        raise InputError(f"{run}: seed", str(seed), f"{status.get('seed')}, as the run began")

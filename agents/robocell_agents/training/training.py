@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents.acting.algorithms import algorithm_class, build, make_vec_env
 from robocell_agents.acting.demonstrations import Actor, Transitions, collect_parallel, joined_transitions
-from robocell_agents.acting.run_folder import drop_later_rows
+from robocell_agents.acting.run_folder import MADE_HERE, drop_later_rows
 from robocell_agents.acting.training_config import TrainingConfig
+from robocell_agents.files import reading
 from robocell_agents.seeds import RANGE
 from robocell_agents.training import checkpoint
 from robocell_agents.training.cloning import clone, plain_layers, rehearsal, set_actor_trainable, set_log_std
 from robocell_agents.training.learning import Hooks, Stage
 from robocell_agents.training.replay import fill_replay_buffer
 from robocell_agents.training.selection import Selection
-from robocell_agents.workers import worker_pool
+from robocell_agents.workers import check_whole
 from robocell_controller.cell.config import CellConfig
 
 _BARS = 12
@@ -33,7 +35,10 @@ class StoppedError(Exception):
 class Training:
     """One training run: its folder, its clock, its best policies so far."""
 
-    def __init__(self, config: TrainingConfig, cells: list[CellConfig], seed: int, run: Path, workers: int) -> None:
+    def __init__(
+        self, config: TrainingConfig, cells: list[CellConfig], seed: int, run: Path, workers: int, pool: Executor
+    ) -> None:
+        """Takes the pool of ``workers`` processes that episodes are played by."""
         self.config = config
         self.cells = cells
         self.seed = seed
@@ -44,8 +49,8 @@ class Training:
         self._spent = 0.0
         self._started = time.monotonic()
         self._workers = workers
-        self._pool = worker_pool(workers)
-        self.selection = Selection(config, cells, run, self._pool, workers, lambda: self.wall_s)
+        self._pool = pool
+        self.selection = Selection(config, cells, run, pool, workers, lambda: self.wall_s)
 
     @property
     def wall_s(self) -> float:
@@ -58,8 +63,10 @@ class Training:
         try:
             if checkpoint.exists(self.run):
                 model, data, state = checkpoint.restore(self.run, algorithm_class(self.config.algorithm), vec_env)
-                self._resume(state)
+                with reading(checkpoint.progress_file(self.run), MADE_HERE):
+                    self._resume(state)
             else:
+                drop_later_rows(self.run, self._spent)  # of a start that came to no checkpoint
                 model, data = build(self.config, vec_env, self.seed, str(self.run / "tensorboard")), None
             data = self._imitate(model, data, progress)
             self._reinforce(model, data, progress)
@@ -68,10 +75,10 @@ class Training:
             raise FloatingPointError(f"training seed {self.seed}, step {model.num_timesteps}: {error}") from error
         finally:
             vec_env.close()
-            self._pool.shutdown(cancel_futures=True)
 
     def is_over(self) -> bool:
         """Whether the target is certified, the time limit has passed or a signal has come."""
+        check_whole(self._pool)
         return bool(self.selection.certified or self.stopped_by) or self.wall_s > self.config.time_limit_s
 
     def _resume(self, state: dict[str, Any]) -> None:
@@ -192,6 +199,7 @@ class Training:
             "validated_at": stage.validated_at if stage else self._validated_at,
         }
         checkpoint.save(self.run, model, data, state)
+        self.selection.tidy()
 
     @property
     def _first_seed(self) -> int:

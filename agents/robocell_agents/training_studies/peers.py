@@ -34,6 +34,7 @@ def peers_study(name_or_path: str | Path) -> tuple[Document, Path]:
 
     Raises:
         InputError: bad study, or a curve of another training; or a training failed.
+        ProcessDied: a training was killed.
         SystemExit: stopped by a signal; the same command trains what was not finished.
     """
     peers = load_peers(name_or_path)
@@ -71,7 +72,7 @@ def _train_all(peers: Peers) -> None:
         make_peer_env(config.env).close()
     logs = [peers.curve(*one).with_suffix(".log") for one in missing]
     jobs = [
-        Job([sys.executable, "-m", _MODULE, str(peers.path), name, str(seed)], log)
+        Job([sys.executable, "-m", _MODULE, str(peers.path), name, str(seed)], log, failure=1)
         for (name, seed), log in zip(missing, logs, strict=True)
     ]
     label, done = f"study {peers.path.stem}: trainings", len(wanted) - len(missing)
@@ -84,7 +85,7 @@ def _train_all(peers: Peers) -> None:
 def _curve(peers: Peers, name: str, seed: int) -> list[Document]:
     """The validations of one training, if it is the one that the study asks for."""
     path = peers.curve(name, seed)
-    known = read_json(path, "what robocell study wrote")
+    known = read_json(path, "what robocell study wrote", ("problem", "curve"))
     difference = first_difference(known["problem"], peers.problem(name))
     if difference:
         key, old, new = difference

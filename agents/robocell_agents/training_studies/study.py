@@ -44,6 +44,7 @@ def training_study(name_or_path: str | Path, workers: int) -> tuple[Document, Pa
 
     Raises:
         InputError: bad study, or a run folder of another training.
+        ProcessDied: a training was killed; the same command goes on.
         SystemExit: stopped by a signal; the same command goes on.
     """
     what = load_training_study(name_or_path)
@@ -78,7 +79,7 @@ def _train_all(what: TrainingStudy) -> dict[Path, str]:
     """Trains what is not trained yet; returns what was wrong with those that failed, by run folder."""
     missing = [run for run in what.runs if not _finished(run)]
     jobs = [
-        Job([*_COMMAND, *_arguments(run, what.config.cores)], run.folder.with_name(f"{run.folder.name}.log"))
+        Job([*_COMMAND, *_arguments(run, what.config.cores)], run.folder.with_name(f"{run.folder.name}.log"), failure=2)
         for run in missing
     ]
     errors = run_side_by_side(
@@ -114,7 +115,7 @@ def _reference(what: TrainingStudy, cell: str, workers: int) -> Document:
 def _score(policy: str, suite: Suite, episodes: int, path: Path, workers: int) -> Document:
     """Metrics by condition of a policy on test seeds, from the file ``path`` if it was tested on the same before."""
     problem = {"cells": suite.summary()["sha256"], "episodes": episodes, "policy": fingerprint(policy)}
-    known = read_json(path, "what robocell study wrote") if path.is_file() else {}
+    known = read_json(path, "what robocell study wrote", ("problem", "conditions")) if path.is_file() else {}
     if known.get("problem") != problem:
         rows = evaluate(policy, suite, episodes, _SEEDS, workers)["episodes"]
         conditions = {name: metrics([row for row in rows if row["condition"] == name]) for name in suite.conditions}

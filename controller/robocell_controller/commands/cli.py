@@ -1,13 +1,16 @@
 """The command ``robocell``: ``run``, ``replay`` and ``doctor`` live here, the others come through an entry point.
 
-Bad input is one line on stderr and exit code 2; what the commands need is imported when they are called.
+Bad input is one line on stderr and exit code 2, a process that died one line and exit code 1. What the commands need is
+imported when they are called.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -15,7 +18,7 @@ import typer
 from robocell_controller.commands import rollout as rollout_commands
 from robocell_controller.commands import trust as trust_commands
 from robocell_controller.commands.overview import Overview
-from robocell_controller.errors import InputError
+from robocell_controller.errors import InputError, ProcessDied
 from robocell_controller.trust.unpickling import forbid_unpickling
 
 COMMANDS = "robocell.commands"  # entry points: functions that add commands to the app
@@ -28,6 +31,7 @@ def main() -> None:
     """Runs the command line and exits."""
     if sys.argv[1:2] and sys.argv[1] in _NO_UNPICKLING:
         forbid_unpickling()
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(execute(sys.argv[1:]))
 
 
@@ -39,7 +43,11 @@ def execute(arguments: list[str]) -> int:
         return _refuse(str(error))
     except ModuleNotFoundError as error:
         return _refuse(f"{error.name}: not installed; expected what pip install 'robocell[train]' brings")
-    except (KeyboardInterrupt, typer.Abort):
+    except ProcessDied as error:
+        return _say(f"{error}; call again, a training with --resume", 1)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # which typer takes for the end of a terminal's input
+            raise error.__cause__ from None
         return _INTERRUPTED
     except Exception as error:
         if not hasattr(error, "format_message"):  # what marks a usage error in each version of typer
@@ -134,5 +142,14 @@ def doctor(
 
 
 def _refuse(message: str) -> int:
+    return _say(message, 2)
+
+
+def _say(message: str, code: int) -> int:
     print(f"robocell: error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
+    return code
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    """Ends as after Ctrl-C, with all that is to be cleaned up on the way."""
+    raise SystemExit(128 + number)

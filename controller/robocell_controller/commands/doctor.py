@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import subprocess
-import sys
 import time
 from dataclasses import asdict
 from itertools import pairwise
@@ -17,6 +15,7 @@ from rich.table import Table
 
 from robocell_controller.latency import Latencies
 from robocell_controller.loop.clock import DeadlineClock
+from robocell_controller.processes.process import output_of
 from robocell_controller.rights import Rights, ask, cores, guarantee, no_collections
 
 _PERIOD = 8_000_000  # ns: 125 Hz
@@ -33,8 +32,7 @@ def examine(seconds: float) -> dict[str, Any]:
         at 125 Hz, ``missed`` deadlines, ``inference``, ``system``, and ``fit``: whether a loop can run here.
     """
     code = f"from robocell_controller.commands.doctor import probe; probe({seconds!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    findings: dict[str, Any] = json.loads(done.stdout)
+    findings: dict[str, Any] = json.loads(output_of("process of the probe", code))
     return findings
 
 

@@ -17,12 +17,11 @@ from rich.table import Table
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.cell.plants import make_plant
 from robocell_controller.config import load
-from robocell_controller.errors import InputError
+from robocell_controller.errors import InputError, ProcessDied
 from robocell_controller.loop.clock import FreeRunningClock
 from robocell_controller.loop.loop import ControlLoop
 from robocell_controller.loop.run_log import LogFile, Recorder
 from robocell_controller.order import Order
-from robocell_controller.processes.process import ProcessDied
 from robocell_controller.processes.session import Session
 from robocell_controller.processes.shared_memory import Word
 from robocell_controller.progress import progress_bar

@@ -11,13 +11,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from robocell_controller.errors import InputError
+from robocell_controller.errors import InputError, ProcessDied
 from robocell_controller.processes.shared_memory import Word
 from robocell_controller.rights import Rights
-
-
-class ProcessDied(Exception):  # noqa: N818 (what has happened, not what is wrong)
-    """A process that the run can't do without has ended; the message says which and how."""
 
 
 class Process:
@@ -48,7 +44,7 @@ class Process:
         assert self._process.stdout is not None
         text = self._process.stdout.readline()
         if not text:
-            raise ProcessDied(f"the process {self.name} ended: {self._process.wait()}")
+            raise ProcessDied(f"process {self.name}", self._process.wait())
         said: dict[str, Any] = json.loads(text)
         if "error" in said:
             raise InputError(*said["error"])
@@ -76,6 +72,18 @@ class Process:
             self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
+
+
+def output_of(name: str, code: str) -> str:
+    """What Python code prints in a process of its own.
+
+    Raises:
+        ProcessDied: it did not come to its end.
+    """
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise ProcessDied(name, done.returncode)
+    return done.stdout
 
 
 def ready(rights: Rights) -> None:

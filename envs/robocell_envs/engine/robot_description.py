@@ -7,8 +7,10 @@ collision shapes, because inside the work area the other links touch nothing.
 
 from __future__ import annotations
 
-import tempfile
+import os
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -29,9 +31,18 @@ _HAND_BOX = (
 _PAD_HEIGHT = 0.0449  # m, middle of the pad in the finger's frame
 
 
+@contextmanager
+def urdf_file(robot: RobotConfig, visual: bool) -> Iterator[str]:
+    """Name of a URDF file for a robot config. It lies in memory alone: a killed process leaves nothing to clean up."""
+    with os.fdopen(os.memfd_create("robot.urdf"), "wb") as file:
+        file.write(_urdf(robot.model_dump_json(), visual))
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
 @cache
-def urdf_file(robot_json: str, visual: bool) -> Path:
-    """URDF file for a robot config (as JSON, so that it can be cached); lives as long as the process."""
+def _urdf(robot_json: str, visual: bool) -> bytes:
+    """The robot config comes as JSON, so that it can be cached."""
     robot = RobotConfig.model_validate_json(robot_json)
     source = Path(pybullet_data.getDataPath()) / robot.urdf
     tree = ET.parse(source)
@@ -41,14 +52,8 @@ def urdf_file(robot_json: str, visual: bool) -> Path:
         _strip(link, source.parent, visual)
         _set_collision(link, robot)
         _set_inertia(link, robot)
-    folder = tempfile.TemporaryDirectory(prefix="robocell-")
-    _FOLDERS.append(folder)
-    path = Path(folder.name) / "robot.urdf"
-    tree.write(path)
-    return path
-
-
-_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends
+    urdf: bytes = ET.tostring(root)
+    return urdf
 
 
 def _merge_hand(root: ET.Element, robot: RobotConfig) -> None:

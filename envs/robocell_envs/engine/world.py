@@ -120,8 +120,7 @@ class World:
         self.client = connect_window() if window else connect()
         self._client = number(self.client)
         self._builds = 0
-        self._urdf, self._visual = str(urdf_file(robot.model_dump_json(), visual)), visual
-        self._robot = robot
+        self._robot, self._visual = robot, visual
         self._rates = rates
         self._time_step = 1.0 / rates.physics_hz
         self._substeps = rates.physics_hz // rates.controller_hz
@@ -366,7 +365,8 @@ class World:
 
     def _add_arm(self) -> int:
         client = self.client
-        arm: int = client.loadURDF(self._urdf, useFixedBase=True, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
+        with urdf_file(self._robot, self._visual) as path:
+            arm: int = client.loadURDF(path, useFixedBase=True, flags=pybullet.URDF_USE_INERTIA_FROM_FILE)
         for joint in range(-1, client.getNumJoints(arm)):
             client.changeDynamics(arm, joint, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0)
         # A friction anchor remembers where two surfaces met and takes out the creep that the solver's few iterations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from functools import partial
 
@@ -12,6 +13,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from robocell_agents.acting.grouped_vec_env import GroupedVecEnv
+from robocell_controller.errors import ProcessDied
 
 MAKERS = [lambda: Monitor(gymnasium.make("robocell_envs:RobotCell/PickPlace-v0"))] * 3
 
@@ -55,3 +57,18 @@ def test_each_environment_is_reached_by_its_index(grouped: GroupedVecEnv) -> Non
 def test_an_error_in_a_worker_is_raised_here() -> None:
     with pytest.raises(gymnasium.error.NameNotFound):
         GroupedVecEnv([partial(gymnasium.make, "robocell_envs:RobotCell/Nothing-v0")], workers=1)
+
+
+@pytest.mark.parametrize("asked", ["reset", "step"])
+def test_a_process_that_is_killed_is_named(asked: str) -> None:
+    env = GroupedVecEnv(MAKERS, workers=2)
+    env.reset()
+    if asked == "step":
+        env.step_async(np.zeros((3, 5), np.float32))
+    other = max(multiprocessing.active_children(), key=lambda process: process.pid or 0)  # the newest
+    other.kill()
+    other.join()
+    with pytest.raises(ProcessDied, match="of the environments: killed by SIGKILL, as the system does when memory"):
+        for _ in range(2):  # an answer may have come through before
+            env.step_wait() if asked == "step" else env.reset()
+    env.close()

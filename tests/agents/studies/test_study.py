@@ -147,9 +147,21 @@ def test_a_study_with_another_policy_or_other_code_is_not_gone_on_with(copy):
         study(path, 1)
 
 
-def test_another_file_in_the_journals_place_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    "line", ["{}", "[]", '{"chunk": "a", "worker_s": 1.0}', '{"chunk": "a", "worker_s": 1, "rows": 3}']
+)
+def test_a_damaged_line_of_a_journal_is_refused(copy, line):
+    path, out = copy
+    with (out / JOURNAL).open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(InputError, match=r"study\.journal: a line that is none of its own"):
+        study(path, 1)
+
+
+@pytest.mark.parametrize("text", ["not a journal\n", "{}\n"])
+def test_another_file_in_the_journals_place_is_refused(tmp_path, text):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / JOURNAL).write_text("not a journal\n")
+    (tmp_path / "out" / JOURNAL).write_text(text)
     with pytest.raises(InputError, match="the journal of a study"):
         study(_file(tmp_path), 1)
 

@@ -135,9 +135,19 @@ def test_a_journal_of_another_search_or_of_other_code_is_refused(search, monkeyp
         tune(search)
 
 
-def test_another_file_in_the_journals_place_is_refused(search):
+def test_a_line_that_a_crash_has_torn_is_left_out_and_said(search, capsys):
+    first = tune(replace(search, trials=3))["trials"]
+    with search.journal.open("a") as file:
+        file.write('{"op_code": 5, "wor')
+    for trials in (3, 4):
+        assert tune(replace(search, trials=trials))["trials"][:3] == first
+    assert capsys.readouterr().err.count("guided.journal: its last line was cut short and is left out") == 1
+
+
+@pytest.mark.parametrize("text", ["not a journal\n", "{}\n", "[1]\n", '{"op_code": 99}\n'])
+def test_another_file_in_the_journals_place_is_refused(search, text):
     search.json_file.parent.mkdir()
-    search.journal.write_text("not a journal\n")
+    search.journal.write_text(text)
     with pytest.raises(InputError, match="the journal of an Optuna study"):
         tune(search)
 

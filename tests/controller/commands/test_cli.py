@@ -14,6 +14,7 @@ from robocell_controller.commands import cli, operate
 from robocell_controller.commands.cli import execute
 from robocell_controller.commands.overview import PURPOSES
 from robocell_controller.config import load
+from robocell_controller.errors import ProcessDied
 from robocell_controller.loop.log_reader import read_log
 
 
@@ -94,6 +95,24 @@ def test_ctrl_c_before_the_loop_is_code_130(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(operate, "operate", interrupted)
     assert execute(["run", "program:guided"]) == 130
+
+
+def test_only_ctrl_c_is_code_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def unread(*_: object) -> int:
+        raise EOFError("No data left in file")
+
+    def died(*_: object) -> int:
+        raise ProcessDied("process loop", -11)
+
+    monkeypatch.setattr(operate, "operate", unread)
+    with pytest.raises(EOFError, match="No data left"):
+        execute(["run", "program:guided"])
+    capsys.readouterr()  # typer ends the line that a terminal's user has not
+    monkeypatch.setattr(operate, "operate", died)
+    assert execute(["run", "program:guided"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("robocell: error: process loop: killed by Segmentation fault (11); call again")
+    assert told.count("\n") == 1
 
 
 def test_a_run_prints_its_figures_and_keeps_its_log(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
