@@ -1,4 +1,4 @@
-"""Pickles of run folders: Stable-Baselines3 saves programs, so only files that were made here are loaded.
+"""Pickles: Stable-Baselines3 saves programs, so only files that were made here are loaded.
 
 Their SHA-256 is noted in this installation's home folder before they are put into place. Whoever trusts a file from
 elsewhere says so once, with ``--trust-pickle``, and its SHA-256 is noted too.
@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from robocell_agents.saved_files import saved_files
 from robocell_controller.errors import InputError
 from robocell_controller.trust.home import home
 
@@ -36,16 +37,29 @@ def note(path: Path) -> None:
 
 
 def trust_run(run: Path) -> None:
-    """Notes every pickle of a run folder: what ``--trust-pickle`` does.
+    """Notes every pickle of a run folder.
 
     Raises:
         InputError: there is none.
     """
     found = [path for name in _IN_A_RUN for path in sorted(run.glob(name))]
     if not found:
-        raise InputError("--trust-pickle", f"no pickle in {run}", "a run folder made by robocell train")
+        raise InputError("--trust-pickle", f"no pickle in {run}", "a run folder, or a policy that SB3 saved")
     for path in found:
         note(path)
+
+
+def trust(reference: str) -> None:
+    """Notes every pickle of what a reference to an actor names, a run folder or a policy from elsewhere.
+
+    Raises:
+        InputError: there is none, or it can't be read.
+    """
+    files = saved_files(reference)
+    for path in files.all if files else ():
+        note(path)
+    if not files:
+        trust_run(Path(reference))
 
 
 def check(path: Path) -> None:

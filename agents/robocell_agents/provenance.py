@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from robocell_agents.saved_files import SavedFiles, saved_files
+
 _PACKAGES = (
     "robocell",
     "numpy",
@@ -86,6 +88,8 @@ def command() -> str:
 
 def portable(argument: str) -> str:
     """A command-line argument (``PATH`` or ``--option=PATH``) without what only this machine has."""
+    if (files := saved_files(argument)) and files.normaliser:
+        return str(SavedFiles(*(Path(portable(str(path))) for path in files.all)))
     option, equals, value = argument.rpartition("=")
     path = Path(value)
     if not path.is_absolute():

@@ -33,6 +33,12 @@ FORBIDDEN = ("torch", "jax", "stable_baselines3", "sb3_contrib", "sbx", "pybulle
 PICKLING = ("pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal")
 NETWORK = ("socket", "socketserver", "ssl", "asyncio", "http", "urllib", "ftplib", "smtplib", "xmlrpc", "requests")
 
+# What would write into a user's home or ask the network, were it imported just so, and the only file that may.
+HELD_BACK = {
+    "onnxruntime": PACKAGES["robocell_controller"] / "bundle" / "runtime.py",
+    "matplotlib": PACKAGES["robocell_agents"] / "plotting.py",
+}
+
 CHECK = """
 import importlib, pkgutil, sys
 import robocell_controller
@@ -141,6 +147,24 @@ def test_the_controller_unpickles_nothing() -> None:
 def test_the_controller_opens_no_connection() -> None:
     for path in sources("robocell_controller"):
         assert not {name.split(".")[0] for name in imports(path)} & set(NETWORK), path.name
+
+
+@pytest.mark.parametrize("library", HELD_BACK)
+def test_a_library_that_leaves_traces_is_imported_in_one_place(library: str) -> None:
+    importing = [
+        path
+        for package in ORDER
+        for path in sources(package)
+        if library in {name.split(".")[0] for name in imports(path)}
+    ]
+    assert importing == [HELD_BACK[library]]
+
+
+def test_ruckig_is_asked_for_no_way_points() -> None:
+    # A trajectory through points between start and goal is computed by a server of its makers.
+    for package in ORDER:
+        for path in sources(package):
+            assert "intermediate_positions" not in path.read_text(encoding="utf-8"), path.name
 
 
 def test_the_command_line_starts_without_its_heavy_libraries() -> None:

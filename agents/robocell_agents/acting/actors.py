@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from gymnasium import spaces
 
 from robocell_agents.acting.demonstrations import corrected
+from robocell_agents.saved_files import saved_files
 from robocell_controller.bundle.policy_contract import check_contract, own_contract, training_envelope
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import ACTION_SIZE, Array
@@ -27,6 +29,7 @@ from robocell_envs.scene.scenario import nominal_poses
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+    from robocell_agents.acting.saved_policy import SavedPolicy
     from robocell_controller.bundle.bundle import Bundle
 
 PROGRAMS = ("rigid", "guided", "oracle")
@@ -45,7 +48,8 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
     """The actor that a reference names.
 
     Args:
-        reference: ``program:`` and ``rigid``, ``guided`` or ``oracle``; or a run folder; or a bundle folder.
+        reference: ``program:`` and ``rigid``, ``guided`` or ``oracle``; or a run folder; or a bundle folder; or a
+            policy from elsewhere, see :mod:`robocell_agents.saved_files`.
         cell: the cell as it was when the actor was set up; ``rigid`` is taught in the middle of its ranges.
 
     Raises:
@@ -53,6 +57,10 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
     """
     if reference.startswith(PREFIX):
         return _named_program(reference.removeprefix(PREFIX), cell)
+    if files := saved_files(reference):
+        from robocell_agents.acting.saved_policy import load_saved
+
+        return _SavedActor(load_saved(files))
     folder = Path(reference)
     if (folder / "manifest.json").is_file():
         from robocell_controller.bundle.bundle import load_bundle
@@ -67,15 +75,17 @@ def load_actor(reference: str, cell: CellConfig) -> Actor:
         check_contract(folder / "cell.yaml", trained, cell)
         actor, residual = _ModelActor(_fitting(load_model(folder), folder)), training_config(folder).residual
         return _CorrectedActor(_named_program(residual.program, cell), actor, residual.share) if residual else actor
-    names = ", ".join(PREFIX + name for name in PROGRAMS)
-    raise InputError(reference, "neither run.json nor manifest.json", f"a run, a bundle, or one of {names}")
+    names = ", ".join(("a run", "a bundle", "a policy's .zip", *(PREFIX + name for name in PROGRAMS)))
+    raise InputError(reference, "neither run.json nor manifest.json", f"one of {names}")
 
 
 def announced_actor(reference: str, cell: CellConfig) -> Actor:
-    """As :func:`load_actor`; what is signed with a development key is called that on stderr. For all but workers."""
+    """As :func:`load_actor`; says on stderr what is to be known of a key or a normaliser. For all but workers."""
     actor = load_actor(reference, cell)
     if isinstance(actor, _PolicyActor):
         _announce_once(Path(reference), actor.bundle.key)
+    if isinstance(actor, _SavedActor):
+        _say_once(actor.policy.notice)
     return actor
 
 
@@ -88,6 +98,12 @@ def program_actor(name: str, config: ProgramConfig, cell: CellConfig) -> Actor:
         rigid = RigidProgram(law, *nominal_poses(simulation_config(cell)))
         return _ProgramActor(lambda env: rigid.act(env.view))
     return _ProgramActor(lambda env: law.act(env.view))
+
+
+@cache
+def _say_once(notice: str | None) -> None:
+    if notice:
+        print(notice, file=sys.stderr)
 
 
 class _ProgramActor:
@@ -121,6 +137,16 @@ class _ModelActor:
         seen = goal_observation(observation, env.view) if self._has_goal else observation
         action, _ = self._model.predict(seen, deterministic=True)  # type: ignore[arg-type]
         return action.astype(np.float32)
+
+
+class _SavedActor:
+    """A policy from elsewhere acts on the observation alone, through its normaliser if it has one."""
+
+    def __init__(self, policy: SavedPolicy) -> None:
+        self.policy = policy
+
+    def act(self, env: PickPlaceEnv, observation: Observation) -> Action:
+        return self.policy.predict(observation)
 
 
 class _CorrectedActor:

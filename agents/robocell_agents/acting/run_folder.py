@@ -17,8 +17,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from robocell_agents import pickles
 from robocell_agents.acting.algorithms import algorithm_class
 from robocell_agents.acting.asymmetric import to_act
+from robocell_agents.acting.learned_from import learned_from_others
 from robocell_agents.acting.training_config import TrainingConfig
 from robocell_agents.files import cut_torn_line, read_json, read_lines, reading, write_text
+from robocell_agents.saved_files import normalisers_beside
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
@@ -27,6 +29,7 @@ MADE_HERE = "what robocell train wrote: train again"
 _PROGRESS = "progress.jsonl"
 _NUMBERS = ("wall_s", "steps", "success", "low", "high", "parts_per_hour")  # in each of its rows
 _ROUNDING = 0.01  # s, of its times
+_ELSEWHERE = "what robocell train leaves; what was trained elsewhere goes by its own file, with --normaliser"
 
 
 def write_config(path: Path, config: Config) -> None:
@@ -65,10 +68,15 @@ def load_model(run: Path) -> BaseAlgorithm:
     """The best policy of a finished training. Unpickles: only what was made here or is trusted.
 
     Raises:
-        InputError: no finished training, or a pickle from elsewhere.
+        InputError: no finished training, a pickle from elsewhere, or one that has learned behind a normaliser.
     """
     read_run(run)
-    return load_policy(training_config(run).algorithm, run / "policy.zip")
+    if found := normalisers_beside(run):
+        raise InputError(found[0], "a normaliser beside a run, which none of ours has", _ELSEWHERE)
+    model = load_policy(training_config(run).algorithm, run / "policy.zip")
+    if learned_from_others(model):
+        raise InputError(run / "policy.zip", "a policy that has learned behind a normaliser", _ELSEWHERE)
+    return model
 
 
 def read_progress(run: Path) -> list[dict[str, Any]]:

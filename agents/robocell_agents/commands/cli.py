@@ -12,16 +12,16 @@ from rich.console import Console
 
 from robocell_agents.commands import bundle as bundle_commands
 from robocell_agents.commands import controller as cli_controller
+from robocell_agents.commands.export import export
+from robocell_agents.commands.pickled import NormaliserOption, OutOption, TrustOption, named, trust
 from robocell_controller.errors import InputError
 from robocell_controller.options import JsonOption
 
-PolicyArgument = Annotated[str, typer.Argument(help="A bundle, a run folder, or program:rigid|guided|oracle.")]
+PolicyArgument = Annotated[
+    str, typer.Argument(help="A bundle, a run folder, a policy saved by SB3 (.zip), or program:rigid|guided|oracle.")
+]
 SuiteOption = Annotated[str, typer.Option(help="Name or file of a suite of conditions.")]
 SeedsOption = Annotated[str, typer.Option(help="Range of seeds: tuning, validation or test.")]
-TrustOption = Annotated[
-    bool, typer.Option("--trust-pickle", help="Load a run from elsewhere, which can run any code: only from friends.")
-]
-OutOption = Annotated[Path, typer.Option(help="Where to write.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def train(
     """Train an agent; the run folder keeps everything needed to evaluate, export or go on."""
     from robocell_agents.training.train import train as run_training
 
-    _trust(trust_pickle, out)
+    trust(str(out), trust_pickle)
     raise typer.Exit(run_training(config, seed, out, resume, workers))
 
 
@@ -88,6 +88,7 @@ def evaluate(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the full result to this file.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
+    normaliser: NormaliserOption = None,
     trust_pickle: TrustOption = False,
 ) -> None:
     """Play seeded episodes and report success with its interval, pace, drops, errors and failures."""
@@ -98,8 +99,8 @@ def evaluate(
 
     if change and suite:
         raise InputError("--change", f"{change} beside --suite {suite}", "one of the two")
-    _trust(trust_pickle, Path(policy))
-    document = play(policy, load_change(change) if change else suite or "nominal", episodes, seeds, workers)
+    reference = named(policy, normaliser, trust_pickle)
+    document = play(reference, load_change(change) if change else suite or "nominal", episodes, seeds, workers)
     if json_file:
         write_evaluation(json_file, document)
     Console().print(evaluation_table(document))
@@ -142,6 +143,7 @@ def record(
     camera: Annotated[str, typer.Option(help="side, top, or both side by side.")] = "side",
     suite: SuiteOption = "nominal",
     condition: Annotated[str, typer.Option(help="Condition of the suite.")] = "nominal",
+    normaliser: NormaliserOption = None,
     trust_pickle: TrustOption = False,
 ) -> None:
     """Record seeded episodes in real time, with what is happening written over them."""
@@ -149,31 +151,10 @@ def record(
     from robocell_agents.pages.record import record as write
     from robocell_agents.seeds import episode_seeds
 
-    _trust(trust_pickle, Path(policy))
+    reference = named(policy, normaliser, trust_pickle)
     chosen = episode_seeds(seeds, episodes) if seed is None else list(range(seed, seed + episodes))
-    done = write(Shot(policy, chosen, camera, suite, condition), out)
+    done = write(Shot(reference, chosen, camera, suite, condition), out)
     Console().print(f"{out}: {done.placed} of {done.tried} parts placed")
-
-
-def export(
-    run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
-    out: OutOption,
-    key: Annotated[str, typer.Option(help="Key of this installation to sign with.")] = "development",
-    epoch: Annotated[int, typer.Option(min=1, help="Grows when older bundles of the name are to be withdrawn.")] = 1,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            help="What the store calls it: one name for all that may take each other's place.  [default: config]"
-        ),
-    ] = None,
-    trust_pickle: TrustOption = False,
-) -> None:
-    """Export the policy of a run as a signed bundle, after replaying it against ONNX Runtime."""
-    from robocell_agents.export.export import export as write
-
-    _trust(trust_pickle, run)
-    parity = write(run, out, key, epoch, name)
-    Console().print(f"{out}: the run's policy and ONNX Runtime agree within {parity.greatest:.1e}")
 
 
 def demo(
@@ -247,10 +228,3 @@ def bench_physics(
         print(json.dumps(document, indent=2))
     else:
         Console().print(physics_table(document))
-
-
-def _trust(trust_pickle: bool, run: Path) -> None:
-    if trust_pickle:
-        from robocell_agents.pickles import trust_run
-
-        trust_run(run)

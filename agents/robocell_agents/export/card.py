@@ -18,6 +18,9 @@ def card(manifest: dict[str, Any], evaluation: dict[str, Any]) -> str:
 
 
 def _training(training: dict[str, Any]) -> str:
+    if training.get("elsewhere"):
+        digests = {f"SHA-256 of {name}": digest for name, digest in training["sha256"].items()}
+        return _ELSEWHERE + _table("training", {key: training[key] for key in ("algorithm", "observations")} | digests)
     git = training.get("git") or {}
     rows = {
         "config": training.get("config"),
@@ -54,6 +57,12 @@ def _table(title: str, rows: dict[str, Any]) -> str:
         lines + [f"| {name} | {'not known' if value is None else value} |" for name, value in rows.items()]
     )
 
+
+_ELSEWHERE = """Trained elsewhere, not by `robocell train`: no training config, seed or command is known. That it was
+trained in this cell is the word of whoever exported it. The training envelope in `contract.json` is what it met there
+when it was exported.
+
+"""
 
 _CARD = """# {name} {version}
 

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
+from robocell_agents.plotting import Axes, Figure, PercentFormatter, mpl
 from robocell_agents.statistics import median_and_p95
 from robocell_controller.statistics import wilson
 

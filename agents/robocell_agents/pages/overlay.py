@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from robocell_agents.plotting import mpl
 
 WIDTH, HEIGHT = 640, 64  # pixels: what it needs of a picture's width, and of its top, where the side camera sees sky
 _MARGIN, _TITLE, _CAPTION, _VALUE, _GAUGE = 14, 8, 30, 43, 72  # pixels; the last is a gauge's length
@@ -142,4 +143,4 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which Matplotlib brings: no machine lacks it, and its digits are of one width."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / name, size)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.table import Table
 
 from robocell_agents.pages.figures import COLOURS, MUTED, STYLE, svg_file
+from robocell_agents.plotting import Axes, Figure, mpl
 from robocell_agents.studies.config import REFERENCE
 from robocell_agents.studies.document import mark, read_document
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
 from robocell_agents.pages.figures import BAND, COLOURS, INK, MUTED, STYLE, svg_file
+from robocell_agents.plotting import Axes, Figure, FuncFormatter, Line2D, NullLocator, PercentFormatter, mpl
 from robocell_agents.studies.shift_pace import pace_over_time
 
 _POLICY_COLOURS = (COLOURS[0], "#8c3fa8", "#c0392b")

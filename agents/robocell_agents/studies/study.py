@@ -15,6 +15,7 @@ from robocell_agents import provenance
 from robocell_agents.acting.actors import PREFIX, announced_actor
 from robocell_agents.evaluation.evaluate import Row, play_chunk
 from robocell_agents.files import write_text
+from robocell_agents.saved_files import saved_files
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.studies.analysis import analyse
 from robocell_agents.studies.config import SHIFT, Case, Study, load_study
@@ -101,9 +102,11 @@ def _problem(what: Study) -> Document:
 
 
 def fingerprint(reference: str) -> str:
-    """Changes with a program's numbers, a run's policy or a bundle's contents."""
+    """Changes with a program's numbers, a run's policy, a bundle's contents or a policy's files."""
     if reference.startswith(PREFIX):
         return _digest(load_program_config(reference.removeprefix(PREFIX)))
+    if saved := saved_files(reference):
+        return hashlib.sha256(b"".join(path.read_bytes() for path in saved.all)).hexdigest()
     files = (Path(reference) / name for name in ("manifest.json", "policy.zip"))
     return hashlib.sha256(next(file for file in files if file.is_file()).read_bytes()).hexdigest()
 

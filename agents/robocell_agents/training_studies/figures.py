@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
 
 from robocell_agents.pages.figures import MUTED, STYLE, svg_file
+from robocell_agents.plotting import Axes, Figure, Line2D, PercentFormatter, mpl
 from robocell_controller.contract import Array
 
 PALETTE = (

@@ -7,13 +7,11 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from rich.table import Table
 
 from robocell_agents.pages.figures import STYLE, svg_file
 from robocell_agents.pages.tables import markdown_table, rows_table
+from robocell_agents.plotting import Figure, PercentFormatter, mpl
 from robocell_agents.studies.document import mark, read_document
 from robocell_agents.training_studies.figures import PALETTE
 

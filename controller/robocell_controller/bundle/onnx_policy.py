@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from robocell_controller.bundle.dense import dense
+from robocell_controller.bundle.runtime import onnxruntime
 from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.errors import InputError
 from robocell_controller.path.observer import OBSERVATION_SIZE

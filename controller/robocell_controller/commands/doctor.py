@@ -9,10 +9,10 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-import onnxruntime
 from rich.console import Console
 from rich.table import Table
 
+from robocell_controller.bundle.runtime import onnxruntime
 from robocell_controller.latency import Latencies
 from robocell_controller.loop.clock import DeadlineClock
 from robocell_controller.processes.process import output_of

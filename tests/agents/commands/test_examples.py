@@ -1,4 +1,4 @@
-"""The page of examples does what it says: its blocks are taken out of it and run, in their order, as a reader would."""
+"""The pages of examples do what they say: their blocks are taken out and run, in their order, as a reader would."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from robocell_controller.commands.cli import execute
 
-PAGE = Path(__file__).parents[3] / "docs" / "examples.md"
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE, ELSEWHERE = DOCS / "examples.md", DOCS / "policies_from_elsewhere.md"
 LONGEST = 30  # lines of a file or script of "Train your own"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -48,9 +49,14 @@ def _command(folder: Path, line: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert done.returncode == 0, (line, done.stderr)
 
 
-@pytest.mark.parametrize("title", re.findall(r"^##+ (?!Train your own)(.+)$", PAGE.read_text("utf-8"), re.MULTILINE))
-def test_section_does_what_it_says(title, tmp_path, monkeypatch, capsys):
-    section = re.split(rf"^##+ {title}$", PAGE.read_text("utf-8"), maxsplit=1, flags=re.MULTILINE)[1]
+def _sections() -> list[tuple[Path, str]]:
+    titles = re.compile(r"^##+ (?!Train your own)(.+)$", re.MULTILINE)
+    return [(page, title) for page in (PAGE, ELSEWHERE) for title in titles.findall(page.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize(("page", "title"), _sections(), ids=lambda each: each if isinstance(each, str) else each.stem)
+def test_section_does_what_it_says(page, title, tmp_path, monkeypatch, capsys):
+    section = re.split(rf"^##+ {title}$", page.read_text("utf-8"), maxsplit=1, flags=re.MULTILINE)[1]
     blocks = _blocks(re.split(r"^##+ ", section, maxsplit=1, flags=re.MULTILINE)[0])
     assert blocks
     monkeypatch.chdir(tmp_path)

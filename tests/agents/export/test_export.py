@@ -16,8 +16,8 @@ from robocell_agents import pickles
 from robocell_agents.acting.policy_graph import policy_graph
 from robocell_agents.acting.run_folder import load_model, write_config
 from robocell_agents.acting.training_config import TrainingConfig
+from robocell_agents.export import export as export_module
 from robocell_agents.export.export import export
-from robocell_agents.export.export import export as export_module
 from robocell_agents.files import read_json, write_json
 from robocell_controller.bundle.bundle import CARD, EVALUATION, POLICY, SIZE_CAPS, load_bundle
 from robocell_controller.bundle.golden import TOLERANCE

@@ -6,13 +6,13 @@ from pathlib import Path
 import graphs
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from robocell_controller.bundle.dense import dense
 from robocell_controller.bundle.golden import TOLERANCE
 from robocell_controller.bundle.onnx_policy import OnnxPolicy
+from robocell_controller.bundle.runtime import onnxruntime
 
 RELEASED = sorted((Path(__file__).parents[3] / "results" / "policies").glob("*/policy.onnx"))
 
