@@ -1,49 +1,19 @@
-"""Files: output is written beside its place and renamed into it, so nothing is left half-written."""
+"""JSON in files and as text, and files of lines that are added one by one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from robocell_controller.errors import InputError
-
-
-@contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """A file to write beside its place: renamed into place at the end, removed if the work fails.
-
-    Raises:
-        InputError: the file can't be written there.
-    """
-    new = path.with_name(f".new.{path.name}")  # the ending stays: some writers go by it
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new.touch()
-        yield new
-        new.replace(path)
-    except OSError as error:
-        raise InputError(path, error.strerror or str(error), "a place to write to") from error
-    finally:
-        with suppress(OSError):
-            new.unlink()
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Puts a file into place, making its folder where there is none; raises as :func:`beside`."""
-    with beside(path) as new:
-        new.write_bytes(content)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Puts a text file into place, see :func:`write_bytes`."""
-    write_bytes(path, text.encode("utf-8"))
+from robocell_controller.files import write_text, writing
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Puts a JSON file into place, see :func:`write_bytes`."""
+    """Puts a JSON file into place, see :func:`robocell_controller.files.beside`."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -79,3 +49,29 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(path, f"{type(content).__name__} at top level", what)
     return content
+
+
+def repaired_lines(path: Path, what: str) -> list[str]:
+    """As :func:`whole_lines`, and takes what is left out off the file, so that lines can be added."""
+    lines = whole_lines(path, what)
+    with writing(path):
+        if path.exists():
+            os.truncate(path, sum(len(line.encode()) + 1 for line in lines))
+    return lines
+
+
+def whole_lines(path: Path, what: str) -> list[str]:
+    """The lines of a file, none if there is no file; one that was cut short is left out, and said on stderr.
+
+    Raises:
+        InputError: not readable; ``what`` says which file was expected.
+    """
+    try:
+        whole, end, torn = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
+        lines = whole.decode("utf-8").split("\n") if end else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, str(error), what) from error
+    if torn:
+        text = f"{path}: breaks off after {len(lines)} lines: {len(torn)} bytes of another are left out"
+        print(f"robocell: {text}", file=sys.stderr)
+    return lines

@@ -18,10 +18,11 @@ from robocell_agents import pickles
 from robocell_agents.acting.algorithms import algorithm_class
 from robocell_agents.acting.asymmetric import to_act
 from robocell_agents.acting.training_config import TrainingConfig
-from robocell_agents.files import read_json, write_text
+from robocell_agents.files import read_json, whole_lines
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_text
 
 _ROUNDING = 0.01  # s, of the times in ``progress.jsonl``
 
@@ -69,9 +70,16 @@ def load_model(run: Path) -> BaseAlgorithm:
 
 
 def read_progress(run: Path) -> list[dict[str, Any]]:
-    """The validations of a training, in order; none of one that has not come that far."""
-    path = run / "progress.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    """The validations of a training, in order; none of one that has not come that far.
+
+    Raises:
+        InputError: a line that is no JSON.
+    """
+    path, what = run / "progress.jsonl", "the progress of robocell train"
+    try:
+        return [json.loads(line) for line in whole_lines(path, what)]
+    except ValueError as error:
+        raise InputError(path, f"not JSON ({error})", what) from error
 
 
 def drop_later_rows(run: Path, wall_s: float) -> None:

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from robocell_agents import pickles
 from robocell_agents.acting.demonstrations import Transitions
 from robocell_agents.acting.run_folder import latest, swap_in
+from robocell_controller.files import writing
 
 _FOLDER = "checkpoint"
 
@@ -32,7 +33,16 @@ def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: di
     """
     new = run / f"{_FOLDER}.new"
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
+    try:
+        with writing(run / _FOLDER):
+            new.mkdir()
+            _fill(new, model, data, progress)
+            swap_in(new, run / _FOLDER)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)  # of no use, and in the way of the disk, if it is not whole
+
+
+def _fill(new: Path, model: BaseAlgorithm, data: Transitions | None, progress: dict[str, Any]) -> None:
     model.save(new / "model.zip")
     pickles.note(new / "model.zip")
     if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None:
@@ -47,7 +57,6 @@ def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: di
         "envs": _env_streams(model.get_env()),
     }
     (new / "progress.json").write_text(json.dumps({**progress, "streams": streams}), encoding="utf-8")
-    swap_in(new, run / _FOLDER)
 
 
 def exists(run: Path) -> bool:

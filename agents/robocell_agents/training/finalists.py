@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robocell_agents.training.validation import Score
+from robocell_controller.files import beside
 
 FOLDER = "finalists"
 
@@ -27,8 +28,9 @@ class Finalists:
         return {name: score.row() for name, score in self._scores.items()}
 
     def restore(self, rows: dict[str, dict[str, float]]) -> None:
-        """Goes on from :meth:`rows`."""
-        self._scores = {name: score for name, row in rows.items() if (score := Score.of(row))}
+        """Goes on from :meth:`rows`; one that was dropped after them is no longer there."""
+        left = {name: row for name, row in rows.items() if self._path(name).is_file()}
+        self._scores = {name: score for name, row in left.items() if (score := Score.of(row))}
 
     def enter(self, name: str, score: Score, save: Callable[[Path], None]) -> None:
         """Takes a policy in if it is among the best, and drops the one that is no longer."""
@@ -36,17 +38,20 @@ class Finalists:
         last = _ranked(self._scores)[-1]
         if len(self._scores) > self._most:
             del self._scores[last]
-            (self._folder / f"{last}.zip").unlink(missing_ok=True)
         if name in self._scores:
-            self._folder.mkdir(exist_ok=True)
-            save(self._folder / f"{name}.new.zip")
-            (self._folder / f"{name}.new.zip").replace(self._folder / f"{name}.zip")
+            with beside(self._path(name)) as new:
+                save(new)
+        if last not in self._scores:
+            self._path(last).unlink(missing_ok=True)
 
     def choose(self, play: Callable[[Path], Score]) -> tuple[Path, Score]:
         """Plays each finalist once more: the best of them, and its score there."""
-        scores = {name: play(self._folder / f"{name}.zip") for name in self._scores}
+        scores = {name: play(self._path(name)) for name in self._scores}
         best = _ranked(scores)[0]
-        return self._folder / f"{best}.zip", scores[best]
+        return self._path(best), scores[best]
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.zip"
 
 
 def _ranked(scores: dict[str, Score]) -> list[str]:

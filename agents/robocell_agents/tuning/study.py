@@ -18,10 +18,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from robocell_agents.files import repaired_lines
 from robocell_controller.errors import InputError
+from robocell_controller.files import make_folder
 
 _STARTUP = 30  # trials at random before the sampler's model is asked, and before any is given up
 _PROBLEM = "problem"
+_WHAT = "the journal of an Optuna study, or a place for one"
 
 
 def open_study(path: Path, problem: dict[str, Any], start: dict[str, float]) -> optuna.Study:
@@ -68,10 +71,11 @@ def next_trial(study: optuna.Study, ranges: dict[str, tuple[float, float]]) -> T
 
 
 def _load(path: Path) -> optuna.Study:
+    make_folder(path.parent)
+    repaired_lines(path, _WHAT)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         storage = JournalStorage(JournalFileBackend(str(path)))
         pruner = MedianPruner(n_startup_trials=_STARTUP)
         return optuna.create_study(storage=storage, study_name=path.stem, pruner=pruner, load_if_exists=True)
-    except (OSError, ValueError, LookupError) as error:
-        raise InputError(path, str(error), "the journal of an Optuna study, or a place for one") from error
+    except (ValueError, LookupError) as error:
+        raise InputError(path, str(error), _WHAT) from error

@@ -1,11 +1,14 @@
 """The command ``robocell``: ``run``, ``replay`` and ``doctor`` live here, the others come through an entry point.
 
-Bad input is one line on stderr and exit code 2; what the commands need is imported when they are called.
+Bad input is one line on stderr and exit code 2, a fault of the machine such as a full disk one line and exit code 1; a
+reader of stdout that has gone gets exit code 1 and no line. What the commands need is imported when they are called.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +19,7 @@ from robocell_controller.commands import rollout as rollout_commands
 from robocell_controller.commands import trust as trust_commands
 from robocell_controller.commands.overview import Overview
 from robocell_controller.errors import InputError
+from robocell_controller.files import FAULTS
 from robocell_controller.trust.unpickling import forbid_unpickling
 
 COMMANDS = "robocell.commands"  # entry points: functions that add commands to the app
@@ -28,7 +32,7 @@ def main() -> None:
     """Runs the command line and exits."""
     if sys.argv[1:2] and sys.argv[1] in _NO_UNPICKLING:
         forbid_unpickling()
-    sys.exit(execute(sys.argv[1:]))
+    sys.exit(_flushed(execute(sys.argv[1:])))
 
 
 def execute(arguments: list[str]) -> int:
@@ -41,6 +45,10 @@ def execute(arguments: list[str]) -> int:
         return _refuse(f"{error.name}: not installed; expected what pip install 'robocell[train]' brings")
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
+    except OSError as error:
+        if error.errno is None:
+            raise
+        return _fault(error)
     except Exception as error:
         if not hasattr(error, "format_message"):  # what marks a usage error in each version of typer
             raise
@@ -103,7 +111,7 @@ def replay(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> None:
-    """Compute a run again from its log: are the commands the same, bit for bit?"""
+    """Compute a run again from its log: are the commands the same, bit for bit, up to its end? Exit code 1 if not."""
     from contextlib import closing
 
     from robocell_controller.loop.replay import logged_cell
@@ -118,7 +126,7 @@ def replay(
         with closing(Supervised(cell, deploy(bundle, cell))) as acting:
             found = compute(log, acting)
     typer.echo(found.as_json() if as_json else found.in_words())
-    raise typer.Exit(int(not found.exact))
+    raise typer.Exit(int(not (found.exact and found.complete)))
 
 
 def doctor(
@@ -133,6 +141,30 @@ def doctor(
     raise typer.Exit(int(not findings["fit"]))
 
 
+def _flushed(code: int) -> int:
+    """Hands stdout what is still in memory; the exit code, in which an error of that shows too."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's end tries once more
+        return code or _fault(error)
+    return code
+
+
+def _fault(error: OSError) -> int:
+    """Of the machine. All writers of files name theirs; what is left is stdout."""
+    if isinstance(error, BrokenPipeError):
+        return 1
+    place = error.filename or ("standard output" if error.errno in FAULTS else "the machine")
+    return _say(f"{place}: {error.strerror}", 1)
+
+
 def _refuse(message: str) -> int:
-    print(f"robocell: error: {' '.join(message.split())}", file=sys.stderr)
-    return 2
+    return _say(message, 2)
+
+
+def _say(message: str, code: int) -> int:
+    with suppress(OSError):  # who can't hear it still gets the code
+        print(f"robocell: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
