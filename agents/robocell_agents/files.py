@@ -1,53 +1,24 @@
-"""Files: output is written beside its place and renamed into it, so nothing is left half-written."""
+"""JSON in files and as text, and files of lines that are added one by one."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 from robocell_controller.errors import InputError, ProcessDied
+from robocell_controller.files import write_text, writing
 
 _LONGEST = 200  # characters of another library's error
 
 
-@contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """A file to write beside its place: renamed into place at the end, removed if the work fails.
-
-    Raises:
-        InputError: the file can't be written there.
-    """
-    new = path.with_name(f".new.{path.name}")  # the ending stays: some writers go by it
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new.touch()
-        yield new
-        new.replace(path)
-    except OSError as error:
-        raise InputError(path, error.strerror or str(error), "a place to write to") from error
-    finally:
-        with suppress(OSError):
-            new.unlink()
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Puts a file into place, making its folder where there is none; raises as :func:`beside`."""
-    with beside(path) as new:
-        new.write_bytes(content)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Puts a text file into place, see :func:`write_bytes`."""
-    write_bytes(path, text.encode("utf-8"))
-
-
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Puts a JSON file into place, see :func:`write_bytes`."""
+    """Puts a JSON file into place, see :func:`robocell_controller.files.beside`."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -111,27 +82,27 @@ def _unknown(module: str) -> str:
     return f"made by another version, with a module {module}" if ours else f"needs {module}, which is not installed"
 
 
-def read_lines(path: Path, what: str) -> list[str]:
-    """The lines of a file that were written to their end; a last one that was not is what a crash leaves.
+def repaired_lines(path: Path, what: str) -> list[str]:
+    """As :func:`whole_lines`, and takes what is left out off the file, so that lines can be added."""
+    lines = whole_lines(path, what)
+    with writing(path):
+        if path.exists():
+            os.truncate(path, sum(len(line.encode()) + 1 for line in lines))
+    return lines
+
+
+def whole_lines(path: Path, what: str) -> list[str]:
+    """The lines of a file, none if there is no file; one that was cut short is left out, and said on stderr.
 
     Raises:
-        InputError: not readable, or no text.
+        InputError: not readable; ``what`` says which file was expected.
     """
-    with reading(path, what):
-        return path.read_bytes().rpartition(b"\n")[0].decode("utf-8").splitlines()
-
-
-def cut_torn_line(path: Path, what: str) -> None:
-    """Takes a last line that was not written to its end off a file, so that lines can be added, and says so.
-
-    Raises:
-        InputError: not to be read or written.
-    """
-    if not path.exists():
-        return
-    with reading(path, what), path.open("r+b") as file:
-        content = file.read()
-        end = content.rfind(b"\n") + 1
-        if end < len(content):
-            file.truncate(end)
-            print(f"robocell: {path}: its last line was cut short and is left out", file=sys.stderr)
+    try:
+        whole, end, torn = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
+        lines = whole.decode("utf-8").split("\n") if end else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, str(error), what) from error
+    if torn:
+        text = f"{path}: breaks off after {len(lines)} lines: {len(torn)} bytes of another are left out"
+        print(f"robocell: {text}", file=sys.stderr)
+    return lines

@@ -7,14 +7,14 @@ elsewhere says so once, with ``--trust-pickle``, and its SHA-256 is noted too.
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 import zlib
 from pathlib import Path
 
 from robocell_agents.saved_files import saved_files
 from robocell_controller.errors import InputError
-from robocell_controller.trust.home import home
+from robocell_controller.files import append_line
+from robocell_controller.trust.home import home, locked
 
 _BLOCK = 2**20  # bytes
 _IN_A_RUN = ("policy.zip", "certified.zip", "finalists/*.zip", "checkpoint/model.zip", "checkpoint/replay_buffer.pkl")
@@ -25,15 +25,11 @@ def note(path: Path) -> None:
 
     Raises:
         InputError: it can't be read, or the note can't be written.
+        OSError: a fault of the machine, such as a full disk.
     """
     digest = _digest(path)
-    try:
-        home().mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(_notes(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{digest}\n")  # one write: a line of another training never comes between
-    except OSError as error:
-        raise InputError(_notes(), error.strerror or str(error), "a file that can be added to") from error
+    with locked(home()):
+        append_line(_notes(), digest)
 
 
 def trust_run(run: Path) -> None:

@@ -48,6 +48,7 @@ class RunSummary:
         acted: policy periods by who acted in them, see :class:`~robocell_controller.guard.supervisor.Level`; None of a
             run without supervision.
         signed_by: ``id``, ``name`` and ``kind`` of the key that answers for the policy; None for a program.
+        log_fault: why the log ends before the run; None if it does not.
         rollout: what a policy of the store, a shadow or a canary has to tell; None without one.
     """
 
@@ -69,6 +70,7 @@ class RunSummary:
     acted: dict[str, int] | None = None
     signed_by: dict[str, str] | None = None
     rollout: dict[str, Any] | None = None
+    log_fault: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON."""

@@ -19,11 +19,12 @@ from robocell_agents.acting.algorithms import algorithm_class
 from robocell_agents.acting.asymmetric import to_act
 from robocell_agents.acting.learned_from import learned_from_others
 from robocell_agents.acting.training_config import TrainingConfig
-from robocell_agents.files import cut_torn_line, read_json, read_lines, reading, write_text
+from robocell_agents.files import read_json, reading, whole_lines
 from robocell_agents.saved_files import normalisers_beside
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_text
 
 MADE_HERE = "what robocell train wrote: train again"
 _PROGRESS = "progress.jsonl"
@@ -82,16 +83,12 @@ def load_model(run: Path) -> BaseAlgorithm:
 def read_progress(run: Path) -> list[dict[str, Any]]:
     """The validations of a training, in order; none of one that has not come that far."""
     path = run / _PROGRESS
-    if not path.is_file():
-        return []
-    lines = read_lines(path, MADE_HERE)
     with reading(path, MADE_HERE):
-        return [_row(json.loads(line)) for line in lines]
+        return [_row(json.loads(line)) for line in whole_lines(path, MADE_HERE)]
 
 
 def drop_later_rows(run: Path, wall_s: float) -> None:
     """Takes the validations out of a run's progress that came after ``wall_s`` s of training."""
-    cut_torn_line(run / _PROGRESS, MADE_HERE)
     rows = [row for row in read_progress(run) if row["wall_s"] <= wall_s + _ROUNDING]
     write_text(run / _PROGRESS, "".join(json.dumps(row) + "\n" for row in rows))
 

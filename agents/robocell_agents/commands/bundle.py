@@ -57,7 +57,7 @@ def sbom(
     """Write the bill of materials of this installation (CycloneDX): what robocell needs, as it is installed here."""
     from importlib.metadata import version
 
-    from robocell_agents.files import write_bytes
+    from robocell_controller.files import write_bytes
     from robocell_controller.trust.canonical import json_bytes
     from robocell_controller.trust.sbom import bill_of_materials
 

@@ -88,16 +88,16 @@ def _export(run: Path, bundle: Path, evaluation: Document) -> None:
 
 
 def _run(folder: Path, bundle: Path) -> Document:
-    from robocell_controller.commands.operate import run_order, summary_table
+    from robocell_controller.commands.operate import exit_code, run_order, summary_table
     from robocell_controller.order import Order
 
     log = folder / "controller.log"
     log.unlink(missing_ok=True)  # of a demo that was cut short
     interrupts: list[int] = []
     summary = run_order(Order(str(bundle), "pick_place", _PARTS, False, 0, log), interrupts, show=True)
-    if interrupts:
-        raise SystemExit(128 + interrupts[0])
     console.print(summary_table(summary))
+    if code := exit_code(summary, interrupts):
+        raise SystemExit(code)
     return summary.as_json()
 
 

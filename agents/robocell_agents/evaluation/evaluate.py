@@ -14,13 +14,14 @@ import numpy as np
 
 from robocell_agents import provenance
 from robocell_agents.acting.actors import Actor, announced_actor, load_actor
-from robocell_agents.files import json_with_rows, write_text
+from robocell_agents.files import json_with_rows
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.statistics import lower_bound, median_and_p95
 from robocell_agents.suites.suite import Suite, load_suite
 from robocell_agents.workers import worker_pool
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_text
 from robocell_controller.progress import progress_bar
 from robocell_controller.statistics import wilson
 from robocell_envs.cell_env import PickPlaceEnv

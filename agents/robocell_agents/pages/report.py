@@ -9,13 +9,13 @@ from typing import Any
 
 from robocell_agents.acting.actors import load_actor
 from robocell_agents.evaluation.evaluate import metrics
-from robocell_agents.files import write_bytes, write_text
 from robocell_agents.pages import figures, filmstrip
 from robocell_agents.pages import report_page as html
 from robocell_agents.pages import report_tables as tables
 from robocell_agents.pages.figures import Series
 from robocell_agents.pages.report_tables import number, paired, percent, times
 from robocell_controller.cell.config import CellConfig
+from robocell_controller.files import write_bytes, write_text
 from robocell_envs.cell_env import PickPlaceEnv
 
 Document = dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from robocell_agents.files import write_text
 from robocell_agents.pages import report_page as html
 from robocell_agents.pages.histogram import histogram
 from robocell_agents.pages.run_machine import machine_sections
 from robocell_controller.contract import Array
+from robocell_controller.files import write_text
 from robocell_controller.latency import QUANTILES
 from robocell_controller.loop.log_reader import Log, read_log
 from robocell_controller.summary import PLACED, median_and_p95, success_rate
@@ -29,6 +30,8 @@ def write_run_report(path: Path, page: Path) -> None:
         InputError: not a run log, or the page can't be written.
     """
     log = read_log(path)
+    if not log.complete:
+        print(f"robocell: {path}: the log {log.how_it_ends()}", file=sys.stderr)
     write_text(page, html.page(_title(log), _lead(log), list(_sections(log))))
 
 
@@ -71,7 +74,8 @@ def _headline(log: Log, cycles: Sequence[dict[str, Any]]) -> Iterator[tuple[str,
     acted = sum(reason not in ("", *_OWN_REASONS) for reason in _reasons(log))
     yield "interventions", str(acted), "ticks in which safety kernel or guard stepped in"
     stops = [event["cause"] for event in log.events if event["event"] == "stop"]
-    yield "stops", str(len(stops)), stops[0] if stops else "the run came to its end"
+    end = "the run came to its end" if log.complete else f"the log {log.how_it_ends()}"
+    yield "stops", str(len(stops)), stops[0] if stops else end
 
 
 def _cycles(cycles: Sequence[dict[str, Any]]) -> str:
@@ -131,6 +135,7 @@ def _stops(log: Log) -> Iterator[tuple[str, str]]:
     held = int(np.isfinite(log.ticks["held"][:, 0]).sum()) if len(log.ticks) else 0
     yield "ticks without a command in time", str(held)
     yield "log frames lost", str(log.dropped)
+    yield "the log's end", log.how_it_ends()
 
 
 def _about(log: Log) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from robocell_agents.bench.physics import PHYSICS_COLUMNS, physics_rows
 from robocell_agents.evaluation.compare import compare
-from robocell_agents.files import read_json, write_text
+from robocell_agents.files import read_json
 from robocell_agents.pages.tables import (
     COLUMNS,
     LIMIT_COLUMNS,
@@ -29,6 +29,7 @@ from robocell_agents.studies.tables import pace_tables
 from robocell_agents.training_studies.peers_report import PEERS, peers_files
 from robocell_agents.training_studies.report import TRAININGS, training_study_files
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_text
 from robocell_controller.statistics import wilson
 
 _BEGIN, _END = "<!-- results: {} -->", "<!-- end of results: {} -->"

@@ -18,7 +18,7 @@ from robocell_agents.acting.demonstrations import Floats, Layers, action_from, l
 from robocell_agents.acting.training_config import Count
 from robocell_agents.evaluation.evaluate import worker_actor, worker_env
 from robocell_agents.evaluation.probe import policy_layers, readable, so_far
-from robocell_agents.files import folded_json, write_text
+from robocell_agents.files import folded_json
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.studies.adaptation_report import ADAPTATION, adaptation_files
 from robocell_agents.studies.config import REFERENCE, Names
@@ -27,6 +27,7 @@ from robocell_agents.suites.suite import changed_cell
 from robocell_agents.workers import worker_pool
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, load, locate, read_config
+from robocell_controller.files import write_text
 from robocell_controller.progress import progress_bar
 from robocell_envs.cell_env import PickPlaceEnv
 from robocell_envs.scene.feasibility import check_liftable

@@ -1,19 +1,22 @@
 """The journal of a study: a line of JSON for each finished chunk, so that a study that was killed goes on.
 
-A line counts once it is whole. The first line says what the study is about; another one is not gone on with.
+A line counts once it is whole, and has a checksum. The first line says what the study is about; another one is not
+gone on with.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
 from robocell_agents.evaluation.evaluate import Row
-from robocell_agents.files import cut_torn_line, read_lines
+from robocell_agents.files import repaired_lines
 from robocell_controller.errors import InputError
+from robocell_controller.files import append_line
 
-_PROBLEM = "problem"
+_PROBLEM, _CRC = "problem", "crc32"
 _WHAT = "the journal of a study"
 
 
@@ -32,10 +35,9 @@ class Journal:
         """
         self.path = path
         self._lines: dict[str, str] = {}
-        cut_torn_line(path, _WHAT)
-        lines = read_lines(path, _WHAT) if path.exists() else []
-        if lines:
-            self._take(lines, json.loads(json.dumps(problem)))
+        whole = repaired_lines(path, _WHAT)
+        if whole:
+            self._take(whole, json.loads(json.dumps(problem)))
         else:
             self._append({_PROBLEM: problem})
 
@@ -58,24 +60,33 @@ class Journal:
 
     def _take(self, lines: list[str], problem: dict[str, Any]) -> None:
         try:
-            known = json.loads(lines[0])[_PROBLEM]
-            self._lines = {_name(line): line for line in lines[1:]}
+            first, *chunks = [_checked(line, number) for number, line in enumerate(lines, start=1)]
+            known = first[_PROBLEM]
+            self._lines = {chunk["chunk"]: line for chunk, line in zip(chunks, lines[1:], strict=True)}
         except (ValueError, LookupError, TypeError) as error:
-            raise InputError(self.path, "a line that is none of its own", _WHAT) from error
+            raise InputError(self.path, f"a line that is none of its own: {error}", _WHAT) from error
         difference = first_difference(known, problem)
         if difference:
             key, before, now = difference
             raise InputError(f"{self.path}: {key}", now, f"{before} as the study began, or another folder for it")
 
     def _append(self, content: dict[str, Any]) -> str:
-        line = json.dumps(content, allow_nan=False)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab", buffering=0) as file:  # one write, so that lines stay whole
-                file.write(f"{line}\n".encode())
-        except OSError as error:
-            raise InputError(self.path, error.strerror or str(error), "a place to write to") from error
+        line = json.dumps({**content, _CRC: _crc(content)}, allow_nan=False)
+        append_line(self.path, line)
         return line
+
+
+def _crc(content: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(content).encode())
+
+
+def _checked(line: str, number: int) -> dict[str, Any]:
+    """Content of a line; one of an earlier version has no checksum."""
+    content: dict[str, Any] = json.loads(line)
+    crc = content.pop(_CRC, None)
+    if crc not in (None, _crc(content)):
+        raise ValueError(f"line {number} with a wrong checksum")
+    return content
 
 
 def first_difference(before: Any, now: Any, place: str = "") -> tuple[str, str, str] | None:
@@ -86,10 +97,3 @@ def first_difference(before: Any, now: Any, place: str = "") -> tuple[str, str, 
         )
         return next(filter(None, found), None)
     return None if before == now else (place, json.dumps(before), json.dumps(now))
-
-
-def _name(line: str) -> str:
-    """Name of the chunk in a line that has all that one has."""
-    chunk = json.loads(line)
-    float(chunk["worker_s"]), [row["seed"] for row in chunk["rows"]]
-    return str(chunk["chunk"])

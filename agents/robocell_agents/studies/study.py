@@ -14,7 +14,6 @@ from typing import Any
 from robocell_agents import provenance
 from robocell_agents.acting.actors import PREFIX, announced_actor
 from robocell_agents.evaluation.evaluate import Row, play_chunk
-from robocell_agents.files import write_text
 from robocell_agents.saved_files import saved_files
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.studies.analysis import analyse
@@ -23,6 +22,7 @@ from robocell_agents.studies.journal import Journal
 from robocell_agents.studies.report import STUDY, study_files, study_json
 from robocell_agents.workers import worker_pool
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_text
 from robocell_controller.path.programs import load_program_config
 from robocell_controller.progress import progress_bar
 

@@ -20,6 +20,7 @@ from robocell_agents.acting.demonstrations import Transitions
 from robocell_agents.acting.run_folder import MADE_HERE, latest, swap_in
 from robocell_agents.files import read_json, reading
 from robocell_controller.errors import InputError
+from robocell_controller.files import writing
 
 _FOLDER, _PROGRESS = "checkpoint", "progress.json"
 
@@ -35,7 +36,16 @@ def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: di
     """
     new = run / f"{_FOLDER}.new"
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
+    try:
+        with writing(run / _FOLDER):
+            new.mkdir()
+            _fill(new, model, data, progress)
+            swap_in(new, run / _FOLDER)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)  # of no use, and in the way of the disk, if it is not whole
+
+
+def _fill(new: Path, model: BaseAlgorithm, data: Transitions | None, progress: dict[str, Any]) -> None:
     model.save(new / "model.zip")
     pickles.note(new / "model.zip")
     if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None:
@@ -51,7 +61,6 @@ def save(run: Path, model: BaseAlgorithm, data: Transitions | None, progress: di
     }
     content = {**progress, "streams": streams, "files": sorted(path.name for path in new.iterdir())}
     (new / _PROGRESS).write_text(json.dumps(content), encoding="utf-8")
-    swap_in(new, run / _FOLDER)
 
 
 def exists(run: Path) -> bool:

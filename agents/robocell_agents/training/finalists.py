@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robocell_agents.training.validation import Score
+from robocell_controller.files import beside
 
 FOLDER = "finalists"
 
@@ -36,9 +37,8 @@ class Finalists:
         if len(self._scores) > self._most:
             del self._scores[_ranked(self._scores)[-1]]
         if name in self._scores:
-            self._folder.mkdir(exist_ok=True)
-            save(self._folder / f"{name}.new.zip")
-            (self._folder / f"{name}.new.zip").replace(self._folder / f"{name}.zip")
+            with beside(self._path(name)) as new:
+                save(new)
 
     def tidy(self) -> None:
         """Removes all files but those of the finalists."""
@@ -48,9 +48,12 @@ class Finalists:
 
     def choose(self, play: Callable[[Path], Score]) -> tuple[Path, Score]:
         """Plays each finalist once more: the best of them, and its score there."""
-        scores = {name: play(self._folder / f"{name}.zip") for name in self._scores}
+        scores = {name: play(self._path(name)) for name in self._scores}
         best = _ranked(scores)[0]
-        return self._folder / f"{best}.zip", scores[best]
+        return self._path(best), scores[best]
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.zip"
 
 
 def _ranked(scores: dict[str, Score]) -> list[str]:

@@ -6,7 +6,6 @@ The test seeds have no say in it.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -26,6 +25,7 @@ from robocell_agents.training.certification import certify
 from robocell_agents.training.finalists import Finalists
 from robocell_agents.training.validation import Score, play
 from robocell_controller.cell.config import CellConfig
+from robocell_controller.files import append_line, beside, write_bytes
 
 _CERTIFIED = "certified.zip"
 console = Console(stderr=True)
@@ -110,13 +110,13 @@ class Selection:
         score = certify(lambda seeds: self._play(model, seeds), self._config.evaluation, self._attempts)
         if score is None:
             return
-        _save(model, self._run / _CERTIFIED)
+        with beside(self._run / _CERTIFIED) as new:
+            _save(model, new)
         when = {"wall_s": self._note("certified", steps, score), "attempt": self._attempts}
         self.certified = {**when, **target.model_dump(), "score": score.row()}
 
     def _keep(self, path: Path) -> None:
-        shutil.copy(path, self._run / "policy.new.zip")
-        (self._run / "policy.new.zip").replace(self._run / "policy.zip")
+        write_bytes(self._run / "policy.zip", path.read_bytes())
 
     def _score(self, model: BaseAlgorithm, seeds: list[int]) -> Score:
         return Score.over(self._play(model, seeds))
@@ -128,8 +128,7 @@ class Selection:
         """Adds a row to the progress and shows it; the wall time that it tells, s."""
         wall_s = round(self._clock(), 2)
         row = {"wall_s": wall_s, "stage": stage, "steps": steps, **score.row()}
-        with (self._run / "progress.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_line(self._run / "progress.jsonl", json.dumps(row))
         console.print(
             f"  {wall_s:5.0f} s  {stage:8} {steps:7} steps: success {score.success:.3f} "
             f"[{score.low:.3f}, {score.high:.3f}], cycle {score.cycle_time_s:.2f} s, "

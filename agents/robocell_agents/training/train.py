@@ -17,6 +17,7 @@ from robocell_agents.workers import worker_pool
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
+from robocell_controller.files import make_folder, writing
 from robocell_controller.progress import progress_bar
 from robocell_controller.signals import stop_signals
 
@@ -51,7 +52,8 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
 
         with stop_signals(ask_to_stop), progress_bar(console) as progress:
             try:
-                training.train(progress)
+                with writing(run / "tensorboard"):  # the one file here whose writer names none
+                    training.train(progress)
                 status, code = "finished", 0
             except StoppedError:
                 status, code = "interrupted", 128 + training.stopped_by
@@ -80,21 +82,24 @@ def _prepare(run: Path, name: str, config: TrainingConfig, cell: CellConfig, see
     if resume and not _barely_begun(run):
         _check_unchanged(run, config, cell, seed)
         return
-    if run.is_file() or (run.exists() and any(run.iterdir()) and not resume):
+    if run.exists() and (not run.is_dir() or (any(run.iterdir()) and not resume)):
         raise InputError(run, "exists already", "a new folder, or --resume")
-    run.mkdir(parents=True, exist_ok=True)
-    run_folder.write_config(run / "config.yaml", config)
-    run_folder.write_config(run / "cell.yaml", cell)
-    write_json(
-        run / "run.json",
-        {
-            "status": "running",
-            "config": Path(name).stem,
-            "algorithm": config.algorithm,
-            "seed": seed,
-            **provenance.record(),
-        },
-    )
+    make_folder(run)
+    begun = {
+        "status": "running",
+        "config": Path(name).stem,
+        "algorithm": config.algorithm,
+        "seed": seed,
+        **provenance.record(),
+    }
+    try:
+        run_folder.write_config(run / "config.yaml", config)
+        run_folder.write_config(run / "cell.yaml", cell)
+        write_json(run / "run.json", begun)
+    except BaseException:
+        for name in ("config.yaml", "cell.yaml", "run.json"):  # or the folder would be neither new nor to be resumed
+            (run / name).unlink(missing_ok=True)
+        raise
 
 
 def _barely_begun(run: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from robocell_agents import provenance
 from robocell_agents.evaluation.side_by_side import Job, check_cores, run_side_by_side
-from robocell_agents.files import folded_json, read_json, write_text
+from robocell_agents.files import folded_json, read_json
 from robocell_agents.studies.document import read_document
 from robocell_agents.studies.journal import first_difference
 from robocell_agents.training_studies.figures import NOT_TRAINING
@@ -16,6 +16,7 @@ from robocell_agents.training_studies.peers_config import Peers, load_peers, mak
 from robocell_agents.training_studies.peers_report import PEERS, peers_files
 from robocell_agents.training_studies.report import TRAININGS
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_text
 
 _MODULE = "robocell_agents.training_studies.peer_training"
 _CURVE = ("wall_s", "steps", "success", "low", "high")

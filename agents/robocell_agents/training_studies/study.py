@@ -15,7 +15,7 @@ from robocell_agents.acting import run_folder
 from robocell_agents.acting.actors import PREFIX
 from robocell_agents.evaluation.evaluate import evaluate, metrics
 from robocell_agents.evaluation.side_by_side import Job, run_side_by_side
-from robocell_agents.files import read_json, write_json, write_text
+from robocell_agents.files import read_json, write_json
 from robocell_agents.seeds import FIRST_SEED
 from robocell_agents.studies.config import REFERENCE
 from robocell_agents.studies.journal import first_difference
@@ -25,6 +25,7 @@ from robocell_agents.training_studies.analysis import analyse
 from robocell_agents.training_studies.config import Run, TrainingStudy, load_training_study
 from robocell_agents.training_studies.report import TRAININGS, training_study_files, training_study_json
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_text
 
 _SEEDS = "test"
 _COMMAND = [sys.executable, "-c", "from robocell_controller.commands.cli import main; main()", "train"]

@@ -18,8 +18,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from robocell_agents.files import cut_torn_line, reading
+from robocell_agents.files import reading, repaired_lines
 from robocell_controller.errors import InputError
+from robocell_controller.files import make_folder
 
 _STARTUP = 30  # trials at random before the sampler's model is asked, and before any is given up
 _PROBLEM = "problem"
@@ -70,9 +71,9 @@ def next_trial(study: optuna.Study, ranges: dict[str, tuple[float, float]]) -> T
 
 
 def _load(path: Path) -> optuna.Study:
-    cut_torn_line(path, _WHAT)
+    make_folder(path.parent)
+    repaired_lines(path, _WHAT)
     with reading(path, _WHAT):
-        path.parent.mkdir(parents=True, exist_ok=True)
         storage = JournalStorage(JournalFileBackend(str(path)))
         pruner = MedianPruner(n_startup_trials=_STARTUP)
         return optuna.create_study(storage=storage, study_name=path.stem, pruner=pruner, load_if_exists=True)

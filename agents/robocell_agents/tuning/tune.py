@@ -15,13 +15,14 @@ from rich.progress import Progress
 from robocell_agents import provenance
 from robocell_agents.acting.actors import PREFIX
 from robocell_agents.evaluation.evaluate import Row
-from robocell_agents.files import json_with_rows, write_text
+from robocell_agents.files import json_with_rows
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.suites.suite import Suite, load_suite
 from robocell_agents.tuning.study import completed, finished, next_trial, open_study
 from robocell_agents.tuning.trials import COST, Ranges, Trials, program_config, search_ranges
 from robocell_agents.workers import worker_pool
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_text, writing
 from robocell_controller.path.programs import load_program_config
 from robocell_controller.progress import progress_bar
 
@@ -84,8 +85,9 @@ def tune(search: Search) -> Document:
     ranges = search_ranges(suite.cell.motion, load_program_config(search.program))
     seeds = episode_seeds(_SEEDS, search.episodes + FINAL_EPISODES)
     problem = _problem(search, suite, ranges)
-    study = open_study(search.journal, problem, _present(search.program, ranges))
-    with worker_pool(search.workers) as pool, progress_bar() as progress:
+    present = _present(search.program, ranges)
+    with writing(search.journal), worker_pool(search.workers) as pool, progress_bar() as progress:
+        study = open_study(search.journal, problem, present)
         trials = Trials(pool, search.workers, search.program, suite.cell)
         _check_same_code(study, trials, seeds[: search.episodes], search.journal)
         _search(study, trials, ranges, seeds[: search.episodes], search, progress)

@@ -7,12 +7,12 @@ A folder with ``manifest.json`` (sha256 and size of every other file) · ``manif
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from robocell_controller.bundle.envelope import Envelope
@@ -23,6 +23,7 @@ from robocell_controller.bundle.policy_contract import Contract, check_contract
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import parse
 from robocell_controller.errors import InputError
+from robocell_controller.files import folder_beside, write_bytes
 from robocell_controller.latency import Latencies
 from robocell_controller.trust.anchors import Anchors, load_anchors
 from robocell_controller.trust.canonical import read_canonical, read_object
@@ -122,21 +123,15 @@ def write_bundle(folder: Path, files: dict[str, bytes], manifest: dict[str, Any]
         key: signs it.
 
     Raises:
-        InputError: ``folder`` exists, or the bundle would not load.
+        InputError: ``folder`` exists or can't be written, or the bundle would not load.
+        OSError: a fault of the machine, such as a full disk.
     """
     if folder.exists():
         raise InputError(folder, "exists already", "a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir()
+    with folder_beside(folder) as new:
         for name, data in signed_files(files, manifest, key).items():
-            (beside / name).write_bytes(data)
-        load_bundle(beside, anchors=Anchors(KeyRing({key.public.id: key.public})))
-        beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+            (new / name).write_bytes(data)
+        load_bundle(new, anchors=Anchors(KeyRing({key.public.id: key.public})))
 
 
 def signed_files(files: dict[str, bytes], manifest: dict[str, Any], key: SigningKey) -> dict[str, bytes]:
@@ -157,13 +152,10 @@ def resign(folder: Path, key: SigningKey) -> Manifest:
     manifest = read_manifest(folder / MANIFEST, content[MANIFEST], set(LISTED))
     files = {name: content[name] for name in sorted(LISTED)}
     check_hashes(folder, manifest, files)
-    beside = folder.with_name(f".{folder.name}.signed")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        write_bundle(beside, files, manifest.model_dump(exclude={"files"}), key)
-        (beside / SIGNATURE).replace(folder / SIGNATURE)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with TemporaryDirectory() as scratch:
+        signed = Path(scratch) / "signed"
+        write_bundle(signed, files, manifest.model_dump(exclude={"files"}), key)
+        write_bytes(folder / SIGNATURE, (signed / SIGNATURE).read_bytes())
     return manifest
 
 

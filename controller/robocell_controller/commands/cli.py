@@ -1,13 +1,16 @@
 """The command ``robocell``: ``run``, ``replay`` and ``doctor`` live here, the others come through an entry point.
 
-Bad input is one line on stderr and exit code 2, a process that died one line and exit code 1. What the commands need is
-imported when they are called.
+Bad input is one line on stderr and exit code 2; a fault of the machine, such as a full disk or a process that died, one
+line and exit code 1; a reader of stdout that has gone gets exit code 1 and no line. What the commands need is imported
+when they are called.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from types import FrameType
@@ -19,6 +22,7 @@ from robocell_controller.commands import rollout as rollout_commands
 from robocell_controller.commands import trust as trust_commands
 from robocell_controller.commands.overview import Overview
 from robocell_controller.errors import InputError, ProcessDied
+from robocell_controller.files import FAULTS
 from robocell_controller.trust.unpickling import forbid_unpickling
 
 COMMANDS = "robocell.commands"  # entry points: functions that add commands to the app
@@ -32,7 +36,7 @@ def main() -> None:
     if sys.argv[1:2] and sys.argv[1] in _NO_UNPICKLING:
         forbid_unpickling()
     signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(execute(sys.argv[1:]))
+    sys.exit(_flushed(execute(sys.argv[1:])))
 
 
 def execute(arguments: list[str]) -> int:
@@ -49,6 +53,10 @@ def execute(arguments: list[str]) -> int:
         if isinstance(error.__cause__, EOFError):  # which typer takes for the end of a terminal's input
             raise error.__cause__ from None
         return _INTERRUPTED
+    except OSError as error:
+        if error.errno is None:
+            raise
+        return _fault(error)
     except Exception as error:
         if not hasattr(error, "format_message"):  # what marks a usage error in each version of typer
             raise
@@ -111,7 +119,7 @@ def replay(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> None:
-    """Compute a run again from its log: are the commands the same, bit for bit?"""
+    """Compute a run again from its log: are the commands the same, bit for bit, up to its end? Exit code 1 if not."""
     from contextlib import closing
 
     from robocell_controller.loop.replay import logged_cell
@@ -126,7 +134,7 @@ def replay(
         with closing(Supervised(cell, deploy(bundle, cell))) as acting:
             found = compute(log, acting)
     typer.echo(found.as_json() if as_json else found.in_words())
-    raise typer.Exit(int(not found.exact))
+    raise typer.Exit(int(not (found.exact and found.complete)))
 
 
 def doctor(
@@ -141,12 +149,32 @@ def doctor(
     raise typer.Exit(int(not findings["fit"]))
 
 
+def _flushed(code: int) -> int:
+    """Hands stdout what is still in memory; the exit code, in which an error of that shows too."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's end tries once more
+        return code or _fault(error)
+    return code
+
+
+def _fault(error: OSError) -> int:
+    """Of the machine. All writers of files name theirs; what is left is stdout."""
+    if isinstance(error, BrokenPipeError):
+        return 1
+    place = error.filename or ("standard output" if error.errno in FAULTS else "the machine")
+    return _say(f"{place}: {error.strerror}", 1)
+
+
 def _refuse(message: str) -> int:
     return _say(message, 2)
 
 
 def _say(message: str, code: int) -> int:
-    print(f"robocell: error: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):  # who can't hear it still gets the code
+        print(f"robocell: error: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 

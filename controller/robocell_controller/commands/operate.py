@@ -50,9 +50,16 @@ def operate(order: Order, as_json: bool) -> int:
         print(json.dumps(summary.as_json(), indent=2))
     else:
         Console().print(summary_table(summary))
+    return exit_code(summary, interrupts)
+
+
+def exit_code(summary: RunSummary, interrupts: list[int]) -> int:
+    """Of a run that is over; says on stderr why it is not 0."""
     if summary.stopped:
         print(f"robocell: stopped: {summary.stopped}", file=sys.stderr)
-    return 128 + interrupts[0] if interrupts else _FAULT if summary.stopped else 0
+    if summary.log_fault:
+        print(f"robocell: error: {summary.log_fault}: the log ends before the run", file=sys.stderr)
+    return 128 + interrupts[0] if interrupts else _FAULT if summary.stopped or summary.log_fault else 0
 
 
 def run_order(order: Order, interrupts: list[int], show: bool) -> RunSummary:
@@ -76,9 +83,8 @@ def _run_in_lock_step(
         stack.callback(acting.close)
         plant = make_plant(cell, order.cell, order.seed)
         stack.callback(plant.close)
-        recorder = None
-        if order.log:
-            recorder = Recorder(stack.enter_context(LogFile(order.log, _about(order, cell))).append)
+        log = stack.enter_context(LogFile(order.log, _about(order, cell))) if order.log else None
+        recorder = Recorder(log.append) if log else None
         show, done = stack.enter_context(bar), count(1)
 
         def cycle_ended(cycle: Cycle) -> None:
@@ -93,7 +99,8 @@ def _run_in_lock_step(
 
         stack.enter_context(stop_signals(stop))
         summary = loop.run(order.parts)
-        return replace(summary, **acting.report(fault=bool(summary.stopped) and not interrupts))
+        summary = replace(summary, **acting.report(fault=bool(summary.stopped) and not interrupts))
+    return replace(summary, log_fault=log.fault if log else None)
 
 
 def _run_in_real_time(
@@ -113,8 +120,9 @@ def _run_in_real_time(
         session.go(order.log, {**_about(order, cell), **timing})
         with stop_signals(stop), bar as show:
             summary = session.watch(show)
-        counts = {"plant_missed": session.layout.words[Word.PLANT_MISSED], "log_dropped": session.layout.frames.dropped}
-    return RunSummary(**{**summary, "timing": {**timing, **counts, **summary["timing"]}})
+    counts = {"plant_missed": session.layout.words[Word.PLANT_MISSED], "log_dropped": session.layout.frames.dropped}
+    timing = {**timing, **counts, **summary["timing"]}
+    return RunSummary(**{**summary, "timing": timing, "log_fault": session.log_fault()})
 
 
 @contextmanager
@@ -161,6 +169,8 @@ def _rows(summary: RunSummary) -> Iterator[tuple[str, str]]:
         yield "granted", ", ".join(f"{name}: {_granted(rights)}" for name, rights in timing["granted"].items())
         yield "ticks without a command in time", str(summary.gaps)
         yield "plant overruns / log frames dropped", f"{timing['plant_missed']} / {timing['log_dropped']}"
+    if summary.log_fault:
+        yield "log", f"ends before the run: {summary.log_fault}"
     if summary.stopped:
         yield "stopped", summary.stopped
 

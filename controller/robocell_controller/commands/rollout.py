@@ -88,9 +88,13 @@ def history(as_json: JsonOption = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from robocell_controller.rollout.log import torn
     from robocell_controller.rollout.store import Store
 
-    entries = Store().entries()
+    store = Store()
+    entries = store.entries()
+    if cut := torn(store.log):
+        typer.echo(f"robocell: {store.log}: breaks off: {cut} bytes of an event that never happened", err=True)
     if as_json:
         print(json.dumps([entry.model_dump() for entry in entries], indent=2))
         return

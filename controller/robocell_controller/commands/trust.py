@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,6 +39,7 @@ def sign(
 ) -> None:
     """Sign a bundle (anew), after all checks but that of its present signature."""
     from robocell_controller.bundle.bundle import resign
+    from robocell_controller.files import beside
     from robocell_controller.trust.anchors import load_anchors
     from robocell_controller.trust.keys import warning, write_key
     from robocell_controller.trust.signing import ephemeral_key, load_signing_key
@@ -47,9 +49,11 @@ def sign(
     else:
         anchors = load_anchors()
         signer = load_signing_key(anchors.ring, key, anchors.today)
-    manifest = resign(bundle, signer)
-    by = signer.public
-    public = write_key(release, by) if release else None
+    by, public = signer.public, release / f"{signer.public.name}.yaml" if release else None
+    with beside(public) if public else nullcontext() as new:
+        if new:
+            write_key(new.parent, by)  # before the signature, which is worth nothing without it
+        manifest = resign(bundle, signer)
     if as_json:
         about = manifest.model_dump(include={"name", "version", "epoch"})
         print(json.dumps({**about, "key": by.model_dump(mode="json", include=_KEY_FIELDS)}, indent=2))

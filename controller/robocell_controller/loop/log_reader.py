@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robocell_controller.errors import InputError
-from robocell_controller.loop.run_log import CRC, EVENT, FORMAT, FRAME, LARGEST, MARK, RECORD, TICK
+from robocell_controller.loop.run_log import CRC, END, EVENT, FORMAT, FRAME, LARGEST, MARK, RECORD, TICK, about_crc
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Log:
         dropped: frames that are missing between those that are there.
         size: bytes of the file up to the end of its last whole frame.
         last: running number of that frame.
+        ended: whether that is the mark of a run that came to its end.
+        torn: bytes behind that frame that are no whole one.
     """
 
     about: dict[str, Any]
@@ -35,6 +37,22 @@ class Log:
     dropped: int
     size: int
     last: int
+    ended: bool
+    torn: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the log ends with its end mark."""
+        return self.ended and not self.torn
+
+    def how_it_ends(self) -> str:
+        """The log's end as what the log does."""
+        if self.complete:
+            return "ends with its end mark"
+        if self.ended:
+            return f"goes on behind its end mark: {self.torn} bytes can't be read"
+        unreadable = f", {self.torn} bytes behind them can't be read" if self.torn else ""
+        return f"breaks off after {len(self.ticks)} ticks without an end mark{unreadable}"
 
 
 def read_log(path: Path) -> Log:
@@ -46,21 +64,24 @@ def read_log(path: Path) -> Log:
     data = _content(path)
     header, newline, _ = data.partition(b"\n")
     about = _about(path, header)
+    if not newline:
+        raise InputError(path, "a header that was cut short", "a run log of robocell run")
     size = len(header) + len(newline)
-    ticks, events, numbers = bytearray(), [], [0]
+    ticks, events, numbers, ended = bytearray(), [], [0], False
     for kind, number, content, end in _frames(data, size):
         if kind == TICK:
             ticks += content
         elif kind == EVENT:
             events.append(json.loads(content))
         numbers.append(number)
-        size = end
+        size, ended = end, kind == END
     if any(True for _ in _later_frames(data, size)):
         raise InputError(
             f"{path}: frame {len(numbers)}", "wrong checksum", "damage at the tail only, as a crash leaves"
         )
     dropped = numbers[-1] - (len(numbers) - 1)
-    return Log(about, np.frombuffer(bytes(ticks), dtype=RECORD), events, dropped, size, numbers[-1])
+    records = np.frombuffer(bytes(ticks), dtype=RECORD)
+    return Log(about, records, events, dropped, size, numbers[-1], ended, len(data) - size)
 
 
 def _frames(data: bytes, start: int) -> Iterator[tuple[int, int, bytes, int]]:
@@ -100,4 +121,6 @@ def _about(path: Path, header: bytes) -> dict[str, Any]:
         raise InputError(path, f"format {form!r}", FORMAT)
     if json.dumps(found.get("record")) != json.dumps(RECORD.descr):
         raise InputError(path, "ticks with other fields", "a log of this version of robocell")
+    if found.get("crc32", about_crc(about)) != about_crc(about):
+        raise InputError(path, "a header with a wrong checksum", "the log as it was written")
     return about

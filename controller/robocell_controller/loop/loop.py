@@ -76,6 +76,7 @@ class ControlLoop:
         started = self._clock.now()
         with no_collections():
             stopped = self._run(parts)
+        self._ticker.end()
         return self._summary(self._clock.now() - started, stopped)
 
     def _run(self, parts: int) -> str | None:

@@ -44,6 +44,8 @@ class Replay:
         differs_at: first tick whose command, or action, did not; None if all did.
         actions: whether the actions were computed again too.
         dropped: frames missing in the log; the replay ends before the first.
+        complete: whether the log ends with its end mark.
+        ending: how it ends, in words that follow ``the log``.
     """
 
     ticks: int
@@ -51,10 +53,12 @@ class Replay:
     differs_at: int | None
     actions: bool
     dropped: int
+    complete: bool
+    ending: str
 
     @property
     def exact(self) -> bool:
-        """Whether the whole log came out the same."""
+        """Whether all that is in the log came out the same."""
         return self.same == self.ticks and self.differs_at is None and not self.dropped
 
     def as_json(self) -> str:
@@ -63,6 +67,9 @@ class Replay:
 
     def in_words(self) -> str:
         """The findings in a sentence or two."""
+        return self._comparison() + ("" if self.complete else f"; the log {self.ending}")
+
+    def _comparison(self) -> str:
         what = "commands and actions" if self.actions else "commands"
         if self.exact:
             return f"{self.ticks} ticks: the same {what}, bit for bit"
@@ -90,7 +97,8 @@ def replay(path: Path, actor: Actor | None = None) -> Replay:
     differs = plant.differs_at
     if differs is None and plant.index < len(log.ticks):
         differs = plant.index
-    return Replay(len(log.ticks), plant.same, differs, actor is not None, log.dropped)
+    ending = log.how_it_ends()
+    return Replay(len(log.ticks), plant.same, differs, actor is not None, log.dropped, log.complete, ending)
 
 
 def logged_cell(path: Path) -> CellConfig:

@@ -3,6 +3,7 @@
 One header line of JSON, then frames: mark, kind, length and running number, content, CRC-32. A tick's content is of one
 size (``RECORD``) and holds all that the controller knew and did, so that a run can be computed again; an event's is
 JSON. What was being written when a process died is a torn tail, which the reader leaves out; all before it is whole.
+The last frame of a run that came to its end, be it by a stop, is an end mark: a log without it breaks off.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import struct
 import time
 import zlib
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from robocell_controller.contract import ACTION_SIZE, JOINTS, CellState, JointCommand
 from robocell_controller.errors import InputError
+from robocell_controller.files import add, make_folder, writing
 from robocell_controller.messages import STATE_FIELDS, pack_command, pack_state
 
 FORMAT = "robocell-run-log-2"
@@ -44,7 +47,7 @@ RECORD = np.dtype(
 )
 FRAME = struct.Struct("<2sHIQ")  # mark, kind, length of the content, running number
 MARK = b"\xc5T"
-TICK, EVENT = 1, 2
+TICK, EVENT, END = 1, 2, 3
 CRC = struct.Struct("<I")
 LARGEST = 2048  # bytes of a frame
 _TIMES, _ACTION = struct.Struct("<4q32s"), struct.Struct(f"<q{ACTION_SIZE}d")
@@ -78,6 +81,10 @@ class Recorder:
         """Records what happened before the tick of that number was sent; ``facts`` are JSON."""
         self._frame(EVENT, json.dumps({"event": name, "tick": tick, **facts}).encode())
 
+    def end(self) -> None:
+        """Marks the end of the run: nothing follows."""
+        self._frame(END, b"")
+
     def _frame(self, kind: int, content: bytes) -> None:
         self._number += 1
         body = FRAME.pack(MARK, kind, len(content), self._number) + content
@@ -85,7 +92,10 @@ class Recorder:
 
 
 class LogFile:
-    """The file of a run log; what was appended longer than 0.2 s ago survives this process."""
+    """The file of a run log; what was appended longer than 0.2 s ago survives this process.
+
+    A run does not end because its log can't be written: then that ends, with a whole frame, and ``fault`` says why.
+    """
 
     def __init__(self, path: Path, about: dict[str, Any], time_source: Callable[[], int] = time.monotonic_ns) -> None:
         """Opens a new file and writes its header.
@@ -97,26 +107,33 @@ class LogFile:
 
         Raises:
             InputError: the file exists or can't be made.
+            OSError: a fault of the machine, such as a full disk.
         """
-        self._file = _new_file(path)
-        self._file.write(json.dumps({"format": FORMAT, "record": RECORD.descr, "about": about}).encode() + b"\n")
-        self._file.flush()
+        self.fault: str | None = None
+        self._path, self._file = path, _new_file(path, _header(about))
+        self._waiting = bytearray()
         self._time = time_source
         self._flushed = time_source()
 
     def append(self, frame: bytes) -> None:
         """Adds a frame of a :class:`Recorder`."""
-        self._file.write(frame)
+        self._waiting += frame
         if self._time() - self._flushed > _FLUSH_AFTER:
             self.flush()
 
     def flush(self) -> None:
         """Hands all that was appended to the system."""
-        self._file.flush()
+        try:
+            if not self.fault:
+                add(self._file, self._waiting)
+        except OSError as error:
+            self.fault = f"{self._path}: {error.strerror}"
+        self._waiting.clear()
         self._flushed = self._time()
 
     def close(self) -> None:
         """Writes what is still in memory and closes the file."""
+        self.flush()
         self._file.close()
 
     def __enter__(self) -> LogFile:
@@ -136,14 +153,29 @@ def frame_number(frame: bytes) -> int:
     return int(FRAME.unpack_from(frame)[3])
 
 
-def _new_file(path: Path) -> BinaryIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("xb")
-    except FileExistsError as error:
-        raise InputError(path, "exists already", "a new file: a log is never overwritten") from error
-    except OSError as error:
-        raise InputError(path, error.strerror or str(error), "a place to write the log to") from error
+def about_crc(about: dict[str, Any]) -> int:
+    """Checksum of what a header says."""
+    return zlib.crc32(json.dumps(about).encode())
+
+
+def _header(about: dict[str, Any]) -> bytes:
+    header = {"format": FORMAT, "record": RECORD.descr, "about": about, "crc32": about_crc(about)}
+    return json.dumps(header).encode() + b"\n"
+
+
+def _new_file(path: Path, header: bytes) -> FileIO:
+    make_folder(path.parent)
+    with writing(path):
+        try:
+            file = FileIO(path, "x")
+        except FileExistsError as error:
+            raise InputError(path, "exists already", "a new file: a log is never overwritten") from error
+        try:
+            add(file, header)
+        except BaseException:
+            path.unlink()
+            raise
+    return file
 
 
 def _packed_action(action: npt.NDArray[np.floating] | None) -> bytes:

@@ -153,6 +153,11 @@ class Ticker:
         self.ticks += 1
         return release.reason
 
+    def end(self) -> None:
+        """Marks the end of the record."""
+        if self._recorder:
+            self._recorder.end()
+
     def event(self, name: str, **facts: object) -> None:
         """Records an event; the one way by which the loop does."""
         if self._recorder:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from robocell_controller.cell.config import CellConfig
+from robocell_controller.errors import ProcessDied
+from robocell_controller.files import writing
 from robocell_controller.loop.run_log import LogFile
 from robocell_controller.order import Order
 from robocell_controller.processes.layout import Layout
@@ -33,7 +37,8 @@ class Session:
         self._cell = cell
         self._log: Path | None = None
         self.asked_to_stop = False
-        self._memory = SharedMemory(Layout.SIZE)
+        with writing(Path("shared memory")):
+            self._memory = SharedMemory(Layout.SIZE)
         self.layout = Layout(self._memory)
         self.processes: dict[str, Process] = {}
         self._arguments = {"cell": cell.model_dump(), "order": asdict(replace(order, log=None))}
@@ -122,13 +127,21 @@ class Session:
         return process
 
     def _keep_logger(self) -> None:
-        """Starts the logger anew when it has died or hangs; its frames wait in the ring."""
-        logger = self.processes.get("logger")
-        if logger is None or (logger.alive() and not _silent(self.layout.words[Word.LOGGER_BEAT], _SILENCE)):
+        """Starts the logger anew when it has died or hangs, not when it has given up; its frames wait in the ring."""
+        logger, words = self.processes.get("logger"), self.layout.words
+        if logger is None or words[Word.LOG_FAULT]:
+            return
+        if logger.alive() and not _silent(words[Word.LOGGER_BEAT], _SILENCE):
             return
         logger.signal(signal.SIGKILL)
         logger.end(_PATIENCE)
-        self._start("logger", path=str(self._log)).rights()
+        with suppress(ProcessDied):  # no log is worth an abrupt end; the next look tries again
+            self._start("logger", path=str(self._log)).rights()
+
+    def log_fault(self) -> str | None:
+        """Why the log does not hold the whole run, once all processes have ended; None if it does."""
+        number = self.layout.words[Word.LOG_FAULT]
+        return f"{self._log}: {os.strerror(number)}" if number else None
 
 
 def _silent(beat: int, seconds: float) -> bool:

@@ -29,6 +29,7 @@ class Word(IntEnum):
     PERMITTED_UNTIL = auto()  # guardian: the drives may move until then
     WITHDRAWN = auto()  # guardian: why permission is gone, index into guardian.CAUSES
     LOGGER_BEAT = auto()
+    LOG_FAULT = auto()  # logger: errno of what keeps it from writing on
 
 
 _HEADER = struct.Struct("<II")  # checksum and length of a slot's message

@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import Field, StringConstraints
 
 from robocell_controller.config import Config, parse
-from robocell_controller.errors import InputError
+from robocell_controller.files import add, write_bytes, writing
 from robocell_controller.trust.canonical import read_object
-from robocell_controller.trust.home import write_whole
 from robocell_controller.trust.refusals import Code, RefusedError
 from robocell_controller.trust.signing import private_file, read_private, write_private
 
@@ -76,12 +75,18 @@ def read_entries(path: Path) -> list[Entry]:
     return entries
 
 
+def torn(path: Path) -> int:
+    """Bytes at the end of the log that are no whole line, of an event that a kill or a power cut has undone."""
+    return len(path.read_bytes().rpartition(b"\n")[2]) if path.exists() else 0
+
+
 def append(path: Path, event: Event, name: str, bundle: str, evidence: dict[str, Any]) -> Entry:
     """Adds one event, on to the disk; only for whoever holds the store's lock.
 
     Raises:
         RefusedError: the log is damaged.
         InputError: it can't be written.
+        OSError: a fault of the machine, such as a full disk.
     """
     key = _signing_key(path)
     entries = read_entries(path)
@@ -93,16 +98,11 @@ def append(path: Path, event: Event, name: str, bundle: str, evidence: dict[str,
         seq=len(entries), time=time, event=event, name=name, bundle=bundle, evidence=evidence, previous=previous
     )
     content = {"entry": entry.model_dump(), "signature": key.sign(_compact(entry.model_dump())).hex()}
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-        with os.fdopen(descriptor, "wb") as file:
-            file.truncate(len(whole))  # a torn tail
-            file.seek(len(whole))
-            file.write(_compact(content) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise InputError(path, error.strerror or str(error), "a log that can be added to") from error
+    with writing(path), path.open("ab", buffering=0) as file:
+        file.truncate(len(whole))  # a torn tail
+        file.seek(len(whole))
+        add(file, _compact(content) + b"\n")
+        os.fsync(file.fileno())
     return entry
 
 
@@ -124,5 +124,5 @@ def _signing_key(path: Path) -> Ed25519PrivateKey:
     key = read_private(file)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     if not (path.parent / "log-key.pem").exists():
-        write_whole(path.parent / "log-key.pem", public)
+        write_bytes(path.parent / "log-key.pem", public)
     return key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from robocell_controller.bundle.bundle import Bundle, load_bundle
 from robocell_controller.bundle.manifest import MANIFEST, SIGNATURE
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
+from robocell_controller.files import SCRATCH, folder_beside, make_folder
 from robocell_controller.rollout.log import Entry, Event, append, read_entries
 from robocell_controller.trust.anchors import remember_epoch
-from robocell_controller.trust.home import home, locked, sync_folder
+from robocell_controller.trust.home import home, locked
 
 PREFIX = "store:"
 _SHORT = 8  # digits of a digest that people have to type, at least
@@ -157,21 +157,14 @@ class Store:
     def _put(self, digest: str, files: Mapping[str, bytes]) -> None:
         """Whole or not at all: written beside, on to the disk, then renamed. What a kill has left is swept away."""
         objects = self._folder / "objects"
-        objects.mkdir(exist_ok=True)
-        for left in objects.glob("*.new"):
+        make_folder(objects)
+        for left in objects.glob(f"{SCRATCH}*"):
             shutil.rmtree(left)
         if self.path(digest).exists():
             return
-        new = objects / f"{digest}.new"
-        new.mkdir()
-        for name, content in files.items():
-            with (new / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        sync_folder(new)
-        new.rename(self.path(digest))
-        sync_folder(objects)
+        with folder_beside(self.path(digest)) as new:
+            for name, content in files.items():
+                (new / name).write_bytes(content)
 
 
 def _digest(files: Mapping[str, bytes]) -> str:

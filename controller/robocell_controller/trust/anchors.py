@@ -11,8 +11,9 @@ from annotated_types import Ge
 from pydantic import Field
 
 from robocell_controller.config import Config
+from robocell_controller.files import write_bytes
 from robocell_controller.trust.canonical import json_bytes, read_canonical
-from robocell_controller.trust.home import home, locked, write_whole
+from robocell_controller.trust.home import home, locked
 from robocell_controller.trust.keys import KeyRing, Kind, load_ring
 from robocell_controller.trust.refusals import Code, RefusedError
 
@@ -75,7 +76,7 @@ def remember_epoch(name: str, epoch: int, kind: Kind) -> None:
     with locked(home()):
         epochs = _read_epochs()
         seen = {**epochs.of(kind), name: max(epoch, epochs.of(kind).get(name, 0))}
-        write_whole(_file(), json_bytes(epochs.model_copy(update={kind: seen}).model_dump()))
+        write_bytes(_file(), json_bytes(epochs.model_copy(update={kind: seen}).model_dump()))
 
 
 def _read_epochs() -> Epochs:

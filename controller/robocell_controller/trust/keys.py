@@ -18,7 +18,8 @@ from pydantic import StringConstraints
 
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
-from robocell_controller.trust.home import home, write_whole
+from robocell_controller.files import write_bytes
+from robocell_controller.trust.home import home
 from robocell_controller.trust.refusals import Code, RefusedError
 
 DEVELOPMENT_NOTICE = "signed with a DEVELOPMENT key, not released for production"
@@ -159,7 +160,7 @@ def read_key(path: Path) -> TrustedKey:
 def write_key(folder: Path, key: TrustedKey) -> Path:
     """Writes ``NAME.yaml`` into a folder of trusted keys; returns it."""
     path = folder / f"{key.name}.yaml"
-    write_whole(path, yaml.safe_dump(key.model_dump(), sort_keys=False).encode())
+    write_bytes(path, yaml.safe_dump(key.model_dump(), sort_keys=False).encode())
     return path
 
 

@@ -14,8 +14,9 @@ from pydantic import StringConstraints
 
 from robocell_controller.config import Config
 from robocell_controller.errors import InputError
+from robocell_controller.files import write_bytes
 from robocell_controller.trust.canonical import json_bytes, read_canonical
-from robocell_controller.trust.home import home, write_whole
+from robocell_controller.trust.home import home
 from robocell_controller.trust.keys import KeyId, KeyRing, Kind, TrustedKey, trusted_key, user_folder, write_key
 from robocell_controller.trust.refusals import Code, RefusedError
 
@@ -90,7 +91,11 @@ def new_key(name: str, kind: Kind, today: date) -> SigningKey:
         if path.exists():
             raise InputError(path, "exists already", "another name: a key is never overwritten")
     write_private(private_file(name), key.private)
-    write_key(user_folder(), key.public)
+    try:
+        write_key(user_folder(), key.public)
+    except BaseException:
+        private_file(name).unlink()  # half a key would take the name
+        raise
     return key
 
 
@@ -118,7 +123,7 @@ def private_file(name: str) -> Path:
 
 def write_private(path: Path, key: Ed25519PrivateKey) -> None:
     """Writes a private key that nobody else can read."""
-    write_whole(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
+    write_bytes(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
 
 
 def read_private(path: Path) -> Ed25519PrivateKey:
