@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents import pickles
@@ -22,13 +21,14 @@ from robocell_agents.files import read_json, write_text
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
+from robocell_controller.yaml_core import to_yaml
 
 _ROUNDING = 0.01  # s, of the times in ``progress.jsonl``
 
 
 def write_config(path: Path, config: Config) -> None:
     """Writes a config as YAML, beside its place and renamed into it."""
-    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    write_text(path, to_yaml(config.model_dump()))
 
 
 def read_run(run: Path) -> dict[str, Any]:
