@@ -31,6 +31,7 @@ _NAMED = {
     "suites": "suites",
     "extends": "agents",  # in a study's recipes; at top level it is the file's own kind
 }
+_SHOWN = 100  # characters of a value in an error
 _FREE = ("contestants", "settings")  # what is in there has keys of its own
 Content = dict[str, Any]
 
@@ -187,7 +188,13 @@ def _checked(schema: type[C], content: Content, place: Callable[[Keys], str]) ->
             raise InputError(place(first["loc"]), "unknown key", _known_keys(schema, first["loc"])) from error
         if first["type"] == "missing":
             raise InputError(place(first["loc"]), "missing", "a value") from error
-        raise InputError(place(first["loc"]), repr(first["input"]), first["msg"]) from error
+        expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        raise InputError(place(first["loc"]), _shown(first["input"]), expected) from error
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _origin(kind: str, path: Path, keys: Keys) -> str:

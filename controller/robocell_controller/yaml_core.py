@@ -152,7 +152,9 @@ class _Values:
         if node.tag == f"{_TAG}str":
             return text
         if pattern is None or not pattern.match(text) or node.tag == f"{_TAG}merge":
-            raise self._refusal(node, keys, f"{text!r} with the tag {_tag(node)}", "a value without a tag, or in quotes")
+            raise self._refusal(
+                node, keys, f"{text!r} with the tag {_tag(node)}", "a value without a tag, or in quotes"
+            )
         try:
             return _CONSTRUCT[node.tag](text)
         except ValueError as error:

@@ -87,6 +87,22 @@ def load_policy(algorithm: str, path: Path) -> BaseAlgorithm:
     return to_act(algorithm_class(algorithm).load(path, device="cpu", custom_objects=acting))
 
 
+def empty(run: Path) -> None:
+    """Takes all out of a run folder, to begin anew."""
+    for entry in run.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def remove(run: Path) -> None:
+    """Takes a run folder away; a link to one stays."""
+    empty(run)
+    if not run.is_symlink():
+        run.rmdir()
+
+
 def swap_in(new: Path, place: Path) -> None:
     """Puts the finished folder ``new`` at ``place``; a kill in between leaves the old one as ``place.old``."""
     old = place.with_name(place.name + ".old")
