@@ -5,6 +5,8 @@ from __future__ import annotations
 from robocell_controller.errors import InputError
 
 RANGE = 1_000_000  # seeds in each range; training draws from [0, RANGE)
+SEEDS_PER_RUN = 10_000  # of training, for the demonstrations of one training seed
+MAX_SEED = 2**31  # of a training: NumPy and torch take no more than 32 bits
 FIRST_SEED = {"tuning": RANGE, "validation": 2 * RANGE, "test": 3 * RANGE}
 
 

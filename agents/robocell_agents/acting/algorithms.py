@@ -51,7 +51,11 @@ def make_vec_env(config: TrainingConfig, cells: list[CellConfig], seed: int, wor
 
 
 def build(config: TrainingConfig, env: VecEnv, seed: int, tensorboard: str) -> BaseAlgorithm:
-    """A fresh model."""
+    """A fresh model.
+
+    Raises:
+        InputError: the constructor does not take the settings, or has not the memory for them.
+    """
     policy: str | type[BasePolicy] = "MultiInputPolicy" if config.algorithm == "sac_her" else "MlpPolicy"
     policy_kwargs: dict[str, Any] = {"net_arch": config.hidden}
     if config.algorithm == "ppo":
@@ -64,16 +68,19 @@ def build(config: TrainingConfig, env: VecEnv, seed: int, tensorboard: str) -> B
     extra: dict[str, Any] = {}
     if config.algorithm == "sac_her":
         extra["replay_buffer_class"] = HerReplayBuffer
-    return algorithm_class(config.algorithm)(
-        policy,
-        env,
-        policy_kwargs=policy_kwargs,
-        seed=seed,
-        tensorboard_log=tensorboard,
-        device="cpu",
-        **extra,
-        **_settings(config),
-    )
+    try:
+        return algorithm_class(config.algorithm)(
+            policy,
+            env,
+            policy_kwargs=policy_kwargs,
+            seed=seed,
+            tensorboard_log=tensorboard,
+            device="cpu",
+            **extra,
+            **_settings(config),
+        )
+    except (AssertionError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError("settings", str(error), f"what {config.algorithm} can be made with") from error
 
 
 class LinearSchedule:
@@ -91,11 +98,7 @@ class LinearSchedule:
 def _settings(config: TrainingConfig) -> dict[str, Any]:
     """The settings for the constructor; a learning rate of two numbers is a linear schedule."""
     rate = config.settings.get("learning_rate")
-    if not isinstance(rate, list):
-        return config.settings
-    if len(rate) != 2:
-        raise InputError("settings.learning_rate", str(rate), "a number, or the first and the last one")
-    return {**config.settings, "learning_rate": LinearSchedule(*rate)}
+    return {**config.settings, "learning_rate": LinearSchedule(*rate)} if isinstance(rate, list) else config.settings
 
 
 def _make(config: TrainingConfig, cells: list[CellConfig], cell: int) -> gymnasium.Env[Any, Any]:

@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from robocell_agents import pickles
@@ -25,7 +24,12 @@ from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
 from robocell_controller.files import write_text
+from robocell_controller.yaml_core import to_yaml
 
+_WRITTEN = (
+    *("run.json", "config.yaml", "cell.yaml", "policy.zip", "certified.zip", "progress.jsonl"),
+    *("checkpoint", "checkpoint.*", "finalists", "tensorboard"),
+)
 MADE_HERE = "what robocell train wrote: train again"
 _PROGRESS = "progress.jsonl"
 _NUMBERS = ("wall_s", "steps", "success", "low", "high", "parts_per_hour")  # in each of its rows
@@ -35,7 +39,7 @@ _ELSEWHERE = "what robocell train leaves; what was trained elsewhere goes by its
 
 def write_config(path: Path, config: Config) -> None:
     """Writes a config as YAML, beside its place and renamed into it."""
-    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    write_text(path, to_yaml(config.model_dump()))
 
 
 def read_run(run: Path) -> dict[str, Any]:
@@ -111,6 +115,15 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     if wrong or not isinstance(row["stage"], str):
         raise ValueError(f"{wrong[0] if wrong else 'stage'} of a row")
     return row
+
+
+def clear(run: Path) -> None:
+    """Takes what a training has written out of its folder, to begin anew; nothing else that lies there."""
+    for entry in (path for name in _WRITTEN for path in run.glob(name)):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def swap_in(new: Path, place: Path) -> None:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from robocell_agents.acting.settings import SETTINGS, Batch, Count, CountOrZero, PositiveShare, Share, given
+from robocell_agents.seeds import RANGE, SEEDS_PER_RUN
 from robocell_controller.arm.robot import Positive
 from robocell_controller.config import Config
 from robocell_controller.path.observer import FEATURES
 
-Count = Annotated[int, Gt(0)]
-CountOrZero = Annotated[int, Ge(0)]
-Share = Annotated[float, Ge(0), Le(1)]
+Layer = Annotated[int, Gt(0), Le(4096)]
+Rate = PositiveShare
+T = TypeVar("T")
 GOAL_ALGORITHMS = ("sac_her",)
+
+
+def each_once(entries: list[T]) -> list[T]:
+    """A validator: of two of one name, one would be lost without a word."""
+    twice = next((entry for entry in entries if entries.count(entry) > 1), None)
+    if twice is not None:
+        raise ValueError(f"each once, and not {twice} again")
+    return entries
+
+
+NamesOrNone = Annotated[list[str], AfterValidator(each_once)]
+Names = Annotated[list[str], Len(1), AfterValidator(each_once)]
 
 
 class DemonstrationsConfig(Config):
@@ -33,8 +47,8 @@ class CloningConfig(Config):
     """
 
     steps: Count
-    batch_size: Count
-    learning_rate: Positive
+    batch_size: Batch
+    learning_rate: Rate
     dagger_rounds: CountOrZero
     dagger_episodes: CountOrZero
     dagger_steps: CountOrZero
@@ -44,14 +58,14 @@ class CriticFitConfig(Config):
     """Gradient steps on the critic alone after each rollout of its warm-up: ``robocell_agents.training.critic_fit``."""
 
     steps: Count
-    learning_rate: Positive
+    learning_rate: Rate
 
 
 class RehearsalConfig(Config):
     """Gradient steps of cloning after each rollout, beside SAC's updates: the actor stays near what it was shown."""
 
     steps: Count
-    learning_rate: Positive
+    learning_rate: Rate
 
 
 class ResidualConfig(Config):
@@ -82,11 +96,18 @@ class EvaluationConfig(Config):
     final_episodes: Count
     target: TargetConfig | None = None
 
+    @model_validator(mode="after")
+    def _enough_seeds(self) -> EvaluationConfig:
+        if self.episodes + self.final_episodes > RANGE:
+            raise ValueError(f"episodes and final_episodes of together at most {RANGE}, as many as there are seeds")
+        return self
+
 
 class TrainingConfig(Config):
     """One training run.
 
-    ``settings`` goes to the algorithm's constructor as it is. ``log_std`` is the exploration noise that reinforcement
+    ``settings`` goes to the algorithm's constructor, see ``robocell_agents.acting.settings``; a learning rate of two
+    numbers is a linear schedule. ``log_std`` is the exploration noise that reinforcement
     begins with, and for ``critic_warmup_rollouts`` rollouts the critic is trained alone, with ``critic_fit`` beside the
     algorithm's own updates. ``actor_average`` is the share of the averaged actor that is kept at each update, 0 for no
     averaging. A ``privileged_critic`` sees the truth behind
@@ -97,17 +118,17 @@ class TrainingConfig(Config):
     """
 
     cell: str
-    also: list[str] = Field(default_factory=list)
-    changes: list[str] = Field(default_factory=list)
+    also: NamesOrNone = Field(default_factory=list)
+    changes: NamesOrNone = Field(default_factory=list)
     reward: dict[str, float] = Field(default_factory=dict)
     algorithm: Literal["ppo", "sac", "sac_her", "sbx_sac"]
-    hidden: Annotated[list[Count], Len(1)]
-    n_envs: Count
+    hidden: Annotated[list[Layer], Len(1, 16)]
+    n_envs: Annotated[int, Gt(0), Le(1024)]
     subprocesses: bool
     total_steps: CountOrZero
     time_limit_s: Positive
     settings: dict[str, Any]
-    log_std: float | None = None
+    log_std: Annotated[float, Ge(-20), Le(2)] | None = None
     critic_warmup_rollouts: CountOrZero = 0
     critic_fit: CriticFitConfig | None = None
     actor_average: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -118,6 +139,23 @@ class TrainingConfig(Config):
     demonstrations: DemonstrationsConfig | None = None
     cloning: CloningConfig | None = None
     evaluation: EvaluationConfig
+
+    @field_validator("settings")
+    @classmethod
+    def _known_settings(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        algorithm = info.data.get("algorithm")  # None if it is wrong itself
+        return given(SETTINGS[algorithm], settings) if algorithm else settings
+
+    @model_validator(mode="after")
+    def _enough_seeds(self) -> TrainingConfig:
+        shown = self.demonstrations.episodes if self.demonstrations else 0
+        tried = self.cloning.dagger_rounds * self.cloning.dagger_episodes if self.cloning else 0
+        if shown + tried > SEEDS_PER_RUN:
+            raise ValueError(
+                f"demonstrations.episodes and dagger_rounds × dagger_episodes of together at most {SEEDS_PER_RUN}, "
+                f"which one training seed has, and not {shown + tried}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> TrainingConfig:

@@ -14,6 +14,7 @@ from robocell_agents.commands import bundle as bundle_commands
 from robocell_agents.commands import controller as cli_controller
 from robocell_agents.commands.export import export
 from robocell_agents.commands.pickled import NormaliserOption, OutOption, TrustOption, named, trust
+from robocell_agents.seeds import MAX_SEED
 from robocell_controller.errors import InputError
 from robocell_controller.options import JsonOption
 
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
 def train(
     config: Annotated[str, typer.Argument(help="Name or file of a training config, e.g. pick_place.")],
     out: OutOption,
-    seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Training seed.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes; with 1 all runs on one core.")] = 2,
     trust_pickle: TrustOption = False,
@@ -159,7 +160,7 @@ def record(
 
 def demo(
     out: OutOption = Path("runs/demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Training seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Training seed.")] = 0,
 ) -> None:
     """Run the main job: demonstrations, training, evaluation, export, controller run, report."""
     from robocell_agents.commands.demo import demo as run_demo

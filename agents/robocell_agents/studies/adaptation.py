@@ -15,13 +15,14 @@ from rich.progress import Progress
 from robocell_agents import provenance
 from robocell_agents.acting.actors import PREFIX
 from robocell_agents.acting.demonstrations import Floats, Layers, action_from, last_hidden
-from robocell_agents.acting.training_config import Count
+from robocell_agents.acting.settings import Count
+from robocell_agents.acting.training_config import Names
 from robocell_agents.evaluation.evaluate import worker_actor, worker_env
 from robocell_agents.evaluation.probe import policy_layers, readable, so_far
 from robocell_agents.files import folded_json
 from robocell_agents.seeds import FIRST_SEED, episode_seeds
 from robocell_agents.studies.adaptation_report import ADAPTATION, adaptation_files
-from robocell_agents.studies.config import REFERENCE, Names
+from robocell_agents.studies.config import REFERENCE
 from robocell_agents.suites.changes import load_change
 from robocell_agents.suites.suite import changed_cell
 from robocell_agents.workers import worker_pool
@@ -121,7 +122,7 @@ def adaptation_study(name_or_path: str | Path, workers: int) -> tuple[Document, 
         "policy": config.policy,
         **provenance.record(workers=workers),
         "seeds": {"range": config.seeds, "first": FIRST_SEED[config.seeds], **config.episodes.model_dump()},
-        "probes": {"cell": config.cell, **probes(told, cell.rates.tick * cell.rates.ticks)},
+        "probes": {"cell": Path(config.cell).stem, **probes(told, cell.rates.tick * cell.rates.ticks)},
         "conditions": behaviour,
     }
     out = Path(config.out)

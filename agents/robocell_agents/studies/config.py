@@ -10,12 +10,13 @@ from annotated_types import Len, MinLen
 from pydantic import model_validator
 
 from robocell_agents.acting.actors import PREFIX
+from robocell_agents.acting.settings import Count
+from robocell_agents.acting.training_config import Names
 from robocell_agents.seeds import episode_seeds
 from robocell_agents.suites.changes import RANGES, load_change
-from robocell_agents.suites.suite import changed_cell, load_suite
+from robocell_agents.suites.suite import Suite, changed_cell, load_suite
 from robocell_controller.arm.robot import Positive
 from robocell_controller.cell.config import CellConfig
-from robocell_controller.cell.recipe import Count
 from robocell_controller.config import Config, default_names, load, locate, read_config
 from robocell_controller.errors import InputError
 from robocell_envs.config.faults import FaultsConfig
@@ -23,7 +24,6 @@ from robocell_envs.config.faults import FaultsConfig
 _KIND = "studies"
 REFERENCE = "guided"  # the program that everything is compared with
 SHIFT = "shift"  # kind of a case that is played for its pace over time
-Names = Annotated[list[str], Len(1)]
 
 
 class EpisodesConfig(Config):
@@ -153,7 +153,7 @@ def load_study(name_or_path: str | Path) -> Study:
 
 def suite_cases(names: list[str], episodes: int) -> dict[str, Case]:
     """The conditions of suites by name, a suite's only one by the suite's."""
-    suites = [load_suite(name) for name in names]
+    suites = _apart([load_suite(name) for name in names])
     return {
         suite.name if len(suite.conditions) == 1 else f"{suite.name}/{condition}": Case(
             "nominal", suite.cell, cell, episodes
@@ -165,12 +165,21 @@ def suite_cases(names: list[str], episodes: int) -> dict[str, Case]:
 
 def change_cases(names: list[str], episodes: int) -> dict[str, Case]:
     """Production changes by name, each within and beyond the training's range."""
-    changes = [load_change(name) for name in names]
+    changes = _apart([load_change(name) for name in names])
     return {
         f"{change.name}/{key}": Case(key, change.cell, change.conditions[key], episodes)
         for change in changes
         for key in RANGES
     }
+
+
+def _apart(suites: list[Suite]) -> list[Suite]:
+    """They, if results can be told apart by their names."""
+    names = [suite.name for suite in suites]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(name, "two files of this name in one study", "another name for one of them")
+    return suites
 
 
 def _shift_cases(config: StudyConfig, path: Path) -> dict[str, Case]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from robocell_agents import provenance
 from robocell_agents.acting import run_folder
+from robocell_agents.acting.algorithms import algorithm_class
 from robocell_agents.acting.training_cells import training_cells
 from robocell_agents.acting.training_config import TrainingConfig
 from robocell_agents.files import write_json
+from robocell_agents.training import checkpoint
 from robocell_agents.training.selection import console
 from robocell_agents.training.training import StoppedError, Training
 from robocell_agents.workers import worker_pool
@@ -29,7 +32,7 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
         name: name of a default training config, or a file.
         seed: training seed.
         run: run folder; must be new unless ``resume``.
-        resume: go on from the folder's last checkpoint.
+        resume: go on from the folder's last checkpoint; begin anew, with other settings too, if there is none yet.
         workers: processes for episodes, and for the environments of a config that asks for subprocesses.
 
     Raises:
@@ -38,7 +41,8 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
         SystemExit: asked to stop a second time.
     """
     config = load(TrainingConfig, "agents", name)
-    cells = training_cells(config)
+    cells = training_cells(config, name)
+    algorithm_class(config.algorithm)  # or it is not installed
     _prepare(run, name, config, cells[0], seed, resume)
     torch.set_num_threads(1)
     torch.distributions.Distribution.set_default_validate_args(False)  # a tenth of a forward pass; rewards are checked
@@ -57,6 +61,10 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
                 status, code = "finished", 0
             except StoppedError:
                 status, code = "interrupted", 128 + training.stopped_by
+            except InputError:
+                if not checkpoint.exists(run):  # of a config that can't be trained nothing is left
+                    _forget(run)
+                raise
     content = run_folder.read_status(run)
     chosen = training.selection.chosen.row() if training.selection.chosen else None
     write_json(
@@ -80,12 +88,18 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
 
 def _prepare(run: Path, name: str, config: TrainingConfig, cell: CellConfig, seed: int, resume: bool) -> None:
     if resume and not _barely_begun(run):
-        _check_unchanged(run, config, cell, seed)
-        return
-    if run.exists() and (not run.is_dir() or (any(run.iterdir()) and not resume)):
-        raise InputError(run, "exists already", "a new folder, or --resume")
+        if run_folder.read_status(run)["status"] == "finished":
+            raise InputError(run, "training is finished", "an unfinished run to resume")
+        if checkpoint.exists(run):
+            _check_unchanged(run, config, cell, seed)
+            return
+        run_folder.clear(run)
+    elif run.exists() and (not run.is_dir() or (any(run.iterdir()) and not resume)):
+        begun = (run / "run.json").is_file() and not checkpoint.exists(run)
+        way = ", which begins anew: nothing is trained yet" if begun else ""
+        raise InputError(run, "exists already", f"a new folder, or --resume{way}")
     make_folder(run)
-    begun = {
+    content = {
         "status": "running",
         "config": Path(name).stem,
         "algorithm": config.algorithm,
@@ -95,11 +109,18 @@ def _prepare(run: Path, name: str, config: TrainingConfig, cell: CellConfig, see
     try:
         run_folder.write_config(run / "config.yaml", config)
         run_folder.write_config(run / "cell.yaml", cell)
-        write_json(run / "run.json", begun)
+        write_json(run / "run.json", content)
     except BaseException:
-        for name in ("config.yaml", "cell.yaml", "run.json"):  # or the folder would be neither new nor to be resumed
-            (run / name).unlink(missing_ok=True)
+        run_folder.clear(run)  # or the folder would be neither new nor to be resumed
         raise
+
+
+def _forget(run: Path) -> None:
+    """Takes a run folder away; what is not of the training stays, and a link to a folder too."""
+    run_folder.clear(run)
+    if not run.is_symlink():
+        with suppress(OSError):
+            run.rmdir()
 
 
 def _barely_begun(run: Path) -> bool:
@@ -109,12 +130,12 @@ def _barely_begun(run: Path) -> bool:
 
 
 def _check_unchanged(run: Path, config: TrainingConfig, cell: CellConfig, seed: int) -> None:
-    status = run_folder.read_status(run)
-    if status["status"] == "finished":
-        raise InputError(run, "training is finished", "an unfinished run to resume")
     for old, new in ((run_folder.training_config(run), config), (run_folder.cell_config(run), cell)):
         for key, value in new.model_dump().items():
             if old.model_dump()[key] != value:
-                raise InputError(f"{run}: {key}", repr(value), f"{old.model_dump()[key]!r}, as the run began")
-    if status.get("seed") != seed:
-        raise InputError(f"{run}: seed", str(seed), f"{status.get('seed')}, as the run began")
+                raise InputError(
+                    f"{run}: {key}", repr(value), f"{old.model_dump()[key]!r}, as the run began, or a new folder"
+                )
+    first = run_folder.read_status(run)["seed"]
+    if first != seed:
+        raise InputError(f"{run}: seed", str(seed), f"{first}, as the run began, or a new folder")

@@ -15,7 +15,7 @@ from robocell_agents.acting.demonstrations import Actor, Transitions, collect_pa
 from robocell_agents.acting.run_folder import MADE_HERE, drop_later_rows
 from robocell_agents.acting.training_config import TrainingConfig
 from robocell_agents.files import reading
-from robocell_agents.seeds import RANGE
+from robocell_agents.seeds import RANGE, SEEDS_PER_RUN
 from robocell_agents.training import checkpoint
 from robocell_agents.training.cloning import clone, plain_layers, rehearsal, set_actor_trainable, set_log_std
 from robocell_agents.training.learning import Hooks, Stage
@@ -25,7 +25,6 @@ from robocell_agents.workers import check_whole
 from robocell_controller.cell.config import CellConfig
 
 _BARS = 12
-_SEEDS_PER_RUN = 10_000  # demonstration seeds of one training seed; a run uses far fewer
 
 
 class StoppedError(Exception):
@@ -203,7 +202,7 @@ class Training:
 
     @property
     def _first_seed(self) -> int:
-        return (self.seed * _SEEDS_PER_RUN) % RANGE
+        return (self.seed * SEEDS_PER_RUN) % RANGE
 
 
 def _bar(progress: Progress, name: str, total: int) -> TaskID:

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Le, Len, MinLen
-from pydantic import Field
+from annotated_types import Gt, Le, Len, MinLen
+from pydantic import AfterValidator, Field, StringConstraints
 
+from robocell_agents.acting.settings import Count, CountOrZero
 from robocell_agents.acting.training_cells import training_cells
-from robocell_agents.acting.training_config import Count, TrainingConfig
+from robocell_agents.acting.training_config import Names, NamesOrNone, TrainingConfig, each_once
 from robocell_agents.evaluation.side_by_side import check_cores
-from robocell_agents.studies.config import Case, Names, change_cases, suite_cases
+from robocell_agents.studies.config import Case, change_cases, suite_cases
 from robocell_agents.suites.suite import Suite
 from robocell_controller.config import Config, load, locate, merged, parse, read_config
+from robocell_controller.errors import InputError
 
 _KIND = "studies"
 _KEY = "recipes"  # which only a study of trainings has
-Name = Annotated[str, MinLen(1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$")]  # files are called after it
+Seeds = Annotated[list[CountOrZero], Len(1), AfterValidator(each_once)]
 
 
 class TrainingStudyConfig(Config):
@@ -41,9 +44,9 @@ class TrainingStudyConfig(Config):
 
     recipes: Annotated[dict[Name, dict[str, Any]], Len(1)]
     common: dict[str, Any] = Field(default_factory=dict)
-    cells: Annotated[dict[Name, Names], Len(1)]
-    changes: list[str] = Field(default_factory=list)
-    seeds: Annotated[list[Annotated[int, Ge(0)]], Len(1)]
+    cells: Annotated[dict[Annotated[str, MinLen(1)], Names], Len(1)]
+    changes: NamesOrNone = Field(default_factory=list)
+    seeds: Seeds
     cores: Count
     side_by_side: Count
     episodes: Count
@@ -57,7 +60,7 @@ class Run:
     """One training of the study.
 
     Attributes:
-        cell: what it is for.
+        cell: name of what it is for.
         recipe: name of its recipe.
         seed: training seed.
         config: its training config, resolved.
@@ -114,17 +117,19 @@ def load_training_study(name_or_path: str | Path) -> TrainingStudy:
     config = load(TrainingStudyConfig, _KIND, path)
     check_cores(path, config.side_by_side, config.cores)
     recipes = {
-        (cell, name): _recipe(f"{path}: recipes.{name}", content, merged(config.common, {"cell": cell}))
+        (Path(cell).stem, name): _recipe(f"{path}: recipes.{name}", content, merged(config.common, {"cell": cell}))
         for cell in config.cells
         for name, content in config.recipes.items()
     }
+    if len(recipes) < len(config.cells) * len(config.recipes):
+        raise InputError(f"{path}: cells", "two files of one name", "another name for one of them")
     runs = [
-        Run(cell, name, seed, recipe, Path(config.runs) / Path(cell).stem / f"{name}-{seed}")
+        Run(cell, name, seed, recipe, Path(config.runs) / cell / f"{name}-{seed}")
         for seed in config.seeds
         for (cell, name), recipe in recipes.items()
     ]
     cases = {
-        cell: {**suite_cases(suites, config.episodes), **change_cases(config.changes, config.episodes)}
+        Path(cell).stem: {**suite_cases(suites, config.episodes), **change_cases(config.changes, config.episodes)}
         for cell, suites in config.cells.items()
     }
     return TrainingStudy(path.stem, config, runs, cases)
@@ -137,5 +142,5 @@ def _recipe(place: str, content: dict[str, Any], common: dict[str, Any]) -> Trai
         base = read_config("agents", locate("agents", str(content["extends"])))
     own = {key: value for key, value in content.items() if key != "extends"}
     config = parse(TrainingConfig, merged(merged(base, own), common), place)
-    training_cells(config)
+    training_cells(config, place)
     return config

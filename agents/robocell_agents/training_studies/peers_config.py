@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import gymnasium
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Gt, Le, Len
+from pydantic import ValidationInfo, field_validator
 
-from robocell_agents.acting.training_config import Count
-from robocell_agents.training_studies.config import Name
+from robocell_agents.acting.settings import PEER_SETTINGS, Count, HindsightReplay, given
+from robocell_agents.training_studies.config import Name, Seeds
 from robocell_controller.arm.robot import Positive
 from robocell_controller.config import Config, load, locate, read_config
 from robocell_controller.errors import InputError
@@ -26,6 +27,12 @@ class PeerConfig(Config):
 
     algorithm: Literal["sac", "tqc"]
     settings: dict[str, Any]
+
+    @field_validator("settings")
+    @classmethod
+    def _known_settings(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        algorithm = info.data.get("algorithm")  # None if it is wrong itself
+        return given(PEER_SETTINGS[algorithm], settings) if algorithm else settings
 
 
 class PeersConfig(Config):
@@ -53,13 +60,18 @@ class PeersConfig(Config):
     time_limit_s: Positive
     every_s: Positive
     episodes: Count
-    seeds: Annotated[list[Annotated[int, Ge(0)]], Len(1)]
+    seeds: Seeds
     cores: Count
     side_by_side: Count
     reach: Annotated[float, Gt(0), Le(1)]
     ours: str
     runs: str
     out: str
+
+    @field_validator("hindsight")
+    @classmethod
+    def _known_arguments(cls, hindsight: dict[str, Any]) -> dict[str, Any]:
+        return given(HindsightReplay, hindsight)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from robocell_agents.studies.config import REFERENCE
 from robocell_agents.studies.journal import first_difference
 from robocell_agents.studies.study import fingerprint
 from robocell_agents.suites.suite import Suite
+from robocell_agents.training import checkpoint
 from robocell_agents.training_studies.analysis import analyse
 from robocell_agents.training_studies.config import Run, TrainingStudy, load_training_study
 from robocell_agents.training_studies.report import TRAININGS, training_study_files, training_study_json
@@ -66,8 +67,8 @@ def training_study(name_or_path: str | Path, workers: int) -> tuple[Document, Pa
 
 
 def _check_same(run: Run) -> None:
-    """A run folder of another training is not gone on with, nor taken for this one's."""
-    if not (run.folder / "config.yaml").is_file():
+    """A run folder of another training is not gone on with, nor taken for this one's, if anything is trained in it."""
+    if not (checkpoint.exists(run.folder) or _finished(run)):
         return
     before, now = run_folder.training_config(run.folder).model_dump(), run.config.model_dump()
     difference = first_difference(before, now)
@@ -109,7 +110,7 @@ def _test(what: TrainingStudy, run: Run, workers: int) -> Document:
 
 
 def _reference(what: TrainingStudy, cell: str, workers: int) -> Document:
-    path = Path(what.config.runs) / Path(cell).stem / f"{REFERENCE}.json"
+    path = Path(what.config.runs) / cell / f"{REFERENCE}.json"
     return _score(PREFIX + REFERENCE, what.suite(cell), what.config.episodes, path, workers)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import yaml
 from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.progress import Progress
 
@@ -25,6 +24,7 @@ from robocell_controller.errors import InputError
 from robocell_controller.files import write_text, writing
 from robocell_controller.path.programs import load_program_config
 from robocell_controller.progress import progress_bar
+from robocell_controller.yaml_core import to_yaml
 
 PROGRAMS = ("guided", "oracle")  # a rigid program meets no part on nominal production: there is nothing to search
 FINAL_EPISODES = 300
@@ -205,5 +205,5 @@ def _yaml(search: Search, document: Document) -> str:
         f"#     {document['command']}\n"
         f"# the best of {trials} trials on {seeds['n']} tuning seeds; the leaders met on {FINAL_EPISODES} others.\n"
         f"# Every trial is in {provenance.portable(str(search.json_file))}.\n"
-        f"{yaml.safe_dump(document['best']['config'], sort_keys=False)}"
+        f"{to_yaml(document['best']['config'])}"
     )

@@ -14,7 +14,7 @@ from robocell_controller.arm.kinematics import Kinematics
 from robocell_controller.arm.motion import MotionConfig
 from robocell_controller.arm.robot import Positive, RobotConfig
 from robocell_controller.arm.stations import POST_WIDTH, BeltConfig, CameraMountConfig, Point
-from robocell_controller.config import Config, default_names, load, locate
+from robocell_controller.config import Config, load, locate
 from robocell_controller.contract import Array
 from robocell_controller.errors import InputError
 
@@ -140,14 +140,6 @@ def load_recipe(name_or_path: str, belt: BeltConfig | None, motion: MotionConfig
     recipe = load(RecipeConfig, "recipes", path)
     if (recipe.infeed is None) == (belt is None):
         raise InputError(f"{path}: infeed", "parts by both or neither", "an infeed, or a cell with a belt")
-    for number, line in enumerate(recipe.order):
-        try:
-            locate("parts", line.variant)
-        except InputError as error:
-            known = ", ".join(default_names("parts"))
-            raise InputError(
-                f"{path}: order[{number}].variant", repr(line.variant), f"a YAML file or one of {known}"
-            ) from error
     _check_overlaps(recipe, belt, str(path))
     _check_reach(recipe, motion, Kinematics(robot), str(path))
     if recipe.camera:

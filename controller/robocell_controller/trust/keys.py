@@ -8,24 +8,32 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
 from annotated_types import MinLen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
 from robocell_controller.files import write_bytes
 from robocell_controller.trust.home import home
 from robocell_controller.trust.refusals import Code, RefusedError
+from robocell_controller.yaml_core import to_yaml
 
 DEVELOPMENT_NOTICE = "signed with a DEVELOPMENT key, not released for production"
 Kind = Literal["release", "development"]
 KeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+
+
+def _day(value: Any) -> Any:
+    """YAML's core schema knows no dates: they are texts."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class TrustedKey(Config):
@@ -44,8 +52,8 @@ class TrustedKey(Config):
     name: KeyName
     kind: Kind
     public_key: Annotated[str, MinLen(1)]
-    expires: date
-    revoked: date | None = None
+    expires: Day
+    revoked: Day | None = None
     reason: str = ""
 
     def state(self, today: date) -> Literal["trusted", "expired", "revoked"]:
@@ -160,7 +168,7 @@ def read_key(path: Path) -> TrustedKey:
 def write_key(folder: Path, key: TrustedKey) -> Path:
     """Writes ``NAME.yaml`` into a folder of trusted keys; returns it."""
     path = folder / f"{key.name}.yaml"
-    write_bytes(path, yaml.safe_dump(key.model_dump(), sort_keys=False).encode())
+    write_bytes(path, to_yaml(key.model_dump(mode="json")).encode())
     return path
 
 
