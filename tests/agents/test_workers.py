@@ -52,12 +52,12 @@ def _kill(worker: int) -> None:
 
 
 def test_a_worker_that_is_killed_at_work_is_named():
-    with pytest.raises(ProcessDied, match="killed by SIGKILL, as the system does when memory has run out") as died:
-        with worker_pool(2) as pool:
-            worker = pool.submit(os.getpid).result()
-            jobs = [pool.submit(time.sleep, 600.0) for _ in range(3)]
-            _kill(worker)
-            [job.result() for job in jobs]
+    told = "killed by SIGKILL, as the system does when memory has run out"
+    with pytest.raises(ProcessDied, match=told) as died, worker_pool(2) as pool:
+        worker = pool.submit(os.getpid).result()
+        jobs = [pool.submit(time.sleep, 600.0) for _ in range(3)]
+        _kill(worker)
+        [job.result() for job in jobs]
     assert f"worker process {worker}, " in str(died.value)
     assert not multiprocessing.active_children()
 

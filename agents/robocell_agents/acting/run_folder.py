@@ -85,7 +85,8 @@ def drop_later_rows(run: Path, wall_s: float) -> None:
     """Takes the validations out of a run's progress that came after ``wall_s`` s of training."""
     cut_torn_line(run / _PROGRESS, MADE_HERE)
     rows = [row for row in read_progress(run) if row["wall_s"] <= wall_s + _ROUNDING]
-    write_text(run / _PROGRESS, "".join(json.dumps(row) + "\n" for row in rows))
+    if (run / _PROGRESS).exists():
+        write_text(run / _PROGRESS, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def load_policy(algorithm: str, path: Path) -> BaseAlgorithm:
