@@ -52,8 +52,8 @@ def _kill(worker: int) -> None:
 
 
 def test_a_worker_that_is_killed_at_work_is_named():
-    killed = pytest.raises(ProcessDied, match="killed by SIGKILL, as the system does when memory has run out")
-    with killed as died, worker_pool(2) as pool:
+    told = "killed by SIGKILL, as the system does when memory has run out"
+    with pytest.raises(ProcessDied, match=told) as died, worker_pool(2) as pool:
         worker = pool.submit(os.getpid).result()
         jobs = [pool.submit(time.sleep, 600.0) for _ in range(3)]
         _kill(worker)

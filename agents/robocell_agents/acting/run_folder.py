@@ -23,12 +23,12 @@ from robocell_agents.saved_files import normalisers_beside
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import Config, parse, read_yaml
 from robocell_controller.errors import InputError
-from robocell_controller.files import write_text
+from robocell_controller.files import SCRATCH, write_text
 from robocell_controller.yaml_core import to_yaml
 
 _WRITTEN = (
     *("run.json", "config.yaml", "cell.yaml", "policy.zip", "certified.zip", "progress.jsonl"),
-    *("checkpoint", "checkpoint.*", "finalists", "tensorboard"),
+    *("checkpoint", "checkpoint.*", "finalists", "tensorboard", f"{SCRATCH}*"),
 )
 MADE_HERE = "what robocell train wrote: train again"
 _PROGRESS = "progress.jsonl"
@@ -94,7 +94,8 @@ def read_progress(run: Path) -> list[dict[str, Any]]:
 def drop_later_rows(run: Path, wall_s: float) -> None:
     """Takes the validations out of a run's progress that came after ``wall_s`` s of training."""
     rows = [row for row in read_progress(run) if row["wall_s"] <= wall_s + _ROUNDING]
-    write_text(run / _PROGRESS, "".join(json.dumps(row) + "\n" for row in rows))
+    if (run / _PROGRESS).exists():
+        write_text(run / _PROGRESS, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def load_policy(algorithm: str, path: Path) -> BaseAlgorithm:

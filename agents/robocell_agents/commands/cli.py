@@ -48,7 +48,10 @@ def train(
     workers: Annotated[int, typer.Option(min=1, help="Processes; with 1 all runs on one core.")] = 2,
     trust_pickle: TrustOption = False,
 ) -> None:
-    """Train an agent; the run folder keeps everything needed to evaluate, export or go on."""
+    """Train an agent; the run folder keeps everything needed to evaluate, export or go on.
+
+    Ctrl-C or SIGTERM asks it to write a checkpoint and stop; a second one stops it at once, to go on from the last.
+    """
     from robocell_agents.training.train import train as run_training
 
     trust(str(out), trust_pickle)

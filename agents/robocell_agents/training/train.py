@@ -20,7 +20,7 @@ from robocell_agents.workers import worker_pool
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.config import load
 from robocell_controller.errors import InputError
-from robocell_controller.files import make_folder, writing
+from robocell_controller.files import SCRATCH, make_folder, writing
 from robocell_controller.progress import progress_bar
 from robocell_controller.signals import stop_signals
 
@@ -125,8 +125,8 @@ def _forget(run: Path) -> None:
 
 def _barely_begun(run: Path) -> bool:
     """Whether a training was killed while it wrote the files that all others come after."""
-    names = {path.name.removeprefix(".new.") for path in run.iterdir()} if run.is_dir() else set()
-    return bool(names) and names <= {"config.yaml", "cell.yaml", "run.json"} and not (run / "run.json").exists()
+    names = {path.name for path in run.iterdir()} if run.is_dir() else set()
+    return bool(names) and all(name in ("config.yaml", "cell.yaml") or name.startswith(SCRATCH) for name in names)
 
 
 def _check_unchanged(run: Path, config: TrainingConfig, cell: CellConfig, seed: int) -> None:

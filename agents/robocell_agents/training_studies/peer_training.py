@@ -20,6 +20,7 @@ from sb3_contrib import TQC
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 
 from robocell_agents.files import write_json
 from robocell_agents.seeds import episode_seeds
@@ -88,6 +89,7 @@ def train_peer(study: str, name: str, seed: int) -> None:
         replay_buffer_kwargs=config.hindsight,
         **deepcopy(peer.settings),  # from which Stable-Baselines3 takes things out
     )
+    model.set_logger(Logger(None, []))  # its own leaves a folder in the temporary folder
     model.learn(_ENDLESS, callback=watch)
     write_json(peers.curve(name, seed), {"problem": peers.problem(name), "curve": watch.curve})
 

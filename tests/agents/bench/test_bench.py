@@ -10,7 +10,7 @@ from robocell_agents.bench import floor as bench_floor
 from robocell_agents.bench import parts as bench_parts
 from robocell_agents.bench import resources as bench_resources
 from robocell_agents.pages import tables
-from robocell_agents.results.regenerate import regenerate as results
+from robocell_agents.results import regenerate as results
 from robocell_envs.cell_env import ConveyorPickEnv, PickPlaceEnv
 
 OURS = ["RobotCell/PickPlace-v0", "RobotCell/ConveyorPick-v0"]

@@ -21,6 +21,7 @@ from robocell_agents.training.train import train
 from robocell_controller.commands.cli import execute
 from robocell_controller.config import load, locate, merged, read_yaml
 from robocell_controller.errors import InputError
+from robocell_controller.files import SCRATCH
 
 TINY: dict[str, Any] = {
     "n_envs": 2,
@@ -212,9 +213,10 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(stopped: Path) -> 
 
 def test_a_run_killed_while_its_folder_was_made_begins_anew(finished: Path, tmp_path: Path) -> None:
     shutil.copy(finished / "agent.yaml", tmp_path)
-    (tmp_path / "run").mkdir()
-    for name in ("config.yaml", ".new.cell.yaml"):
-        (tmp_path / "run" / name).write_text("begun", encoding="utf-8")
+    scratch = tmp_path / "run" / f"{SCRATCH}1"  # of the second file
+    scratch.mkdir(parents=True)
+    for path in (tmp_path / "run" / "config.yaml", scratch / "cell.yaml"):
+        path.write_text("begun", encoding="utf-8")
     assert resume(tmp_path / "run") == 0
 
 

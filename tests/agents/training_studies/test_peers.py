@@ -47,7 +47,10 @@ def _file(folder: Path, **keys: Any) -> Path:
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A finished study."""
     folder = tmp_path_factory.mktemp("peers")
-    document, _ = peers_study(_file(folder))
+    (folder / "temporary").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder / "temporary"))
+        document, _ = peers_study(_file(folder))
     return folder, document
 
 
@@ -56,6 +59,11 @@ def copy(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
     """The folder of a finished study, free to be changed."""
     shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
     return tmp_path
+
+
+def test_trainings_leave_nothing_in_the_temporary_folder(done: tuple[Path, dict[str, Any]]) -> None:
+    left = {path.name.partition("_")[0] for path in (done[0] / "temporary").iterdir()}
+    assert left <= {"torchinductor"}  # one of torch, always the same
 
 
 def test_each_peer_is_validated_by_the_clock_until_its_time_is_up(done: tuple[Path, dict[str, Any]]) -> None:
