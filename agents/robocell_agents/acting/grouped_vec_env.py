@@ -86,6 +86,7 @@ class GroupedVecEnv(VecEnv):
         for process in self._processes:
             process.join()
         self._pipes, self._processes = [], []
+        self._groups = self._groups[:1]  # closed too, which it says to all who go on
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """An attribute of the environments."""

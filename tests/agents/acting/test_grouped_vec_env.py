@@ -8,10 +8,12 @@ from functools import partial
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.error import ClosedEnvironmentError
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from robocell_agents.acting.grouped_vec_env import GroupedVecEnv
+from robocell_controller.errors import InputError
 
 MAKERS = [lambda: Monitor(gymnasium.make("robocell_envs:RobotCell/PickPlace-v0"))] * 3
 
@@ -55,3 +57,19 @@ def test_each_environment_is_reached_by_its_index(grouped: GroupedVecEnv) -> Non
 def test_an_error_in_a_worker_is_raised_here() -> None:
     with pytest.raises(gymnasium.error.NameNotFound):
         GroupedVecEnv([partial(gymnasium.make, "robocell_envs:RobotCell/Nothing-v0")], workers=1)
+
+
+def test_wrong_actions_are_refused_wherever_their_environment_is_and_all_are_once_it_is_closed() -> None:
+    env = GroupedVecEnv(MAKERS, workers=2)
+    env.reset()
+    actions = np.zeros((3, 5), np.float32)
+    actions[2] = np.nan  # of an environment in the other process
+    with pytest.raises(FloatingPointError, match=r"action tcp_dx is nan"):
+        env.step(actions)
+    with pytest.raises(InputError, match=r"action: shape \(4,\)"):
+        env.step(np.zeros((3, 4), np.float32))
+    env.close()
+    for use in (env.reset, lambda: env.step(np.zeros((3, 5), np.float32))):
+        with pytest.raises(ClosedEnvironmentError):
+            use()
+    env.close()
