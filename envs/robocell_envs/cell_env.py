@@ -7,25 +7,27 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
-from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import ACTION_SIZE
+from robocell_controller.errors import InputError
 from robocell_controller.loop.clock import FreeRunningClock
 from robocell_controller.path.estimator import View
 from robocell_controller.path.observer import BOUNDS
+from robocell_envs.engine.lifetime import Closed, Unique
 from robocell_envs.engine.rendering import render
 from robocell_envs.engine.window import viewed
-from robocell_envs.plant.cell_checks import load_cell
+from robocell_envs.plant.cell_checks import CellName, load_cell
 from robocell_envs.plant.simulated import SimulatedPlant
 from robocell_envs.scene.scenario import Scenario
-from robocell_envs.soundness import check_finite
+from robocell_envs.soundness import check_finite, checked_action
 from robocell_envs.tasks import pick_place as task
 
 Observation = npt.NDArray[np.float32]
 Action = npt.NDArray[np.float32]
 
 
-class PickPlaceEnv(gymnasium.Env[Observation, Action]):
+class PickPlaceEnv(Unique, gymnasium.Env[Observation, Action]):
     """Pick one part from the table and place it in a tray slot.
 
     **Observation** (``Box``, float32; value = quantity / scale, clipped; see ``robocell_controller.path.observer``):
@@ -64,9 +66,11 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
     4     gripper  [0, 1]: go to that share of the stroke; [-1, 0): grip with a² of the force, or what the part bears
     ===== ======== ==================================================================================================
 
+    Numbers beyond the bounds are clipped; another shape raises ``InputError``, NaN or infinity ``FloatingPointError``.
+
     **Success**: the part lies in the slot within the task's tolerances, at rest, released, the hand clear of it.
     **Episode end**: terminated at success, at a collision (the open hand strikes the part from above), when the part is
-    crushed or falls from the table; truncated at the time limit.
+    crushed or falls from the table; truncated at the time limit. Further steps go on with the same part.
     **Randomised**: part pose, size, mass, friction, colour; slot pose; start pose; sensor noise (cell config).
     **Reward**: sum of ``info["reward_terms"]``, see ``robocell_envs.tasks.pick_place``.
 
@@ -78,7 +82,7 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         "render_fps": 25,
     }
 
-    def __init__(self, cell: str | CellConfig = "pick_place", render_mode: str | None = None) -> None:
+    def __init__(self, cell: CellName = "pick_place", render_mode: str | None = None) -> None:
         """Builds the cell.
 
         Args:
@@ -86,9 +90,12 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
             render_mode: ``"rgb_array"``, ``"human"`` (a window, in real time) or None.
 
         Raises:
-            InputError: bad cell, or no display for a window.
+            InputError: bad cell, another render mode, or no display for a window.
         """
-        self.cell = load_cell(cell) if isinstance(cell, str) else cell
+        self.cell = load_cell(cell)
+        modes = (*self.metadata["render_modes"], None)
+        if render_mode not in modes:
+            raise InputError("render_mode", repr(render_mode), f"one of {', '.join(map(repr, modes))}")
         self.render_mode = render_mode
         human = render_mode == "human"
         self.plant = SimulatedPlant(self.cell, visual=render_mode is not None, window=human)
@@ -99,12 +106,20 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), dtype=np.float32)
         self._stroke = self.cell.load_robot().gripper.stroke_m
         self._drawn_from: int | None = None
+        self._view: View | None = None
+        self._steps, self._open = 0, False  # of the part's cycle; whether an episode may be stepped on
         self._period, self._most_steps = self.cell.rates.tick * self.cell.rates.ticks, self.cell.steps_per_cycle
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """A new part; bit-reproducible from ``seed``, and so is every reset after it."""
+        """A new part; bit-reproducible from ``seed``, and so is every reset after it.
+
+        Raises:
+            InputError: any options; there are none.
+        """
+        if options:
+            raise InputError("reset: options", repr(options), "none")
         super().reset(seed=seed)
         self._drawn_from = int(self.np_random.integers(2**63))
         return self.begin(self.plant.draw(self._drawn_from)), {}
@@ -114,16 +129,20 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         self.plant.load(scenario)
         state = self.plant.read()
         self.path.reset(state.q, state.dq, state.gripper_width / self._stroke)
-        self._steps = 0
+        self._steps, self._open = 0, True
         return self._observe({})
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """One policy period.
+        """One policy period. A cell goes on after the end of an episode too, until it is reset.
 
         Raises:
-            FloatingPointError: see :func:`robocell_envs.soundness.check_finite`.
+            InputError, FloatingPointError: see :mod:`robocell_envs.soundness`; after a wrong action nothing has moved.
+            ResetNeeded: no episode was begun.
+            ClosedEnvironmentError: see :meth:`close`.
         """
-        verdict = self.path.command(action)
+        if not self._open:
+            raise self._unready("step")
+        verdict = self.path.command(self.checked(action))
         before, record = self.plant.now, self.plant.record
         energy, force = record.energy, record.peak_force
         self.plant.play(verdict.segment)
@@ -142,8 +161,19 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         return self._observe(terms), float(sum(terms.values())), *over, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """A picture of the cell, uint8 [height, width, 3]; None if the cell is in a window or not to be seen."""
+        """A picture of the cell, uint8 [height, width, 3]; None if the cell is in a window or not to be seen.
+
+        Raises:
+            ResetNeeded: there is nothing to be seen yet.
+            ClosedEnvironmentError: see :meth:`close`.
+        """
+        if self._view is None:
+            raise self._unready("render")
         return render(self.plant.world.client) if self.render_mode == "rgb_array" else None
+
+    def checked(self, action: npt.ArrayLike) -> npt.NDArray[np.floating]:
+        """The action for the next step, see :func:`robocell_envs.soundness.checked_action`."""
+        return checked_action(action, self._drawn_from, self._steps + 1)
 
     def random_state(self) -> dict[str, Any]:
         """State of the stream that resets draw from, as JSON."""
@@ -154,21 +184,34 @@ class PickPlaceEnv(gymnasium.Env[Observation, Action]):
         self.np_random.bit_generator.state = state
 
     def close(self) -> None:
-        """Ends the simulator."""
+        """Ends the simulator; may be called twice. All else raises ``ClosedEnvironmentError`` from now on."""
         self.plant.close()
+        self._open, self._view = False, None
 
     @property
     def view(self) -> View:
-        """What programs act on at this step."""
+        """What programs act on at this step.
+
+        Raises:
+            ResetNeeded: before the first one.
+        """
+        if self._view is None:
+            raise self._unready("view")
         return self._view
+
+    def _unready(self, what: str) -> Exception:
+        """Why ``what`` can't be had now."""
+        if isinstance(self.plant, Closed):
+            return ClosedEnvironmentError(f"{what} of a closed environment; expected a new one")
+        return ResetNeeded(f"{what} without an episode; expected a call of reset() first")
 
     def _go_on(self, info: dict[str, Any], ended: bool, truncated: bool) -> tuple[bool, bool]:
         """Whether the episode is over, terminated or truncated, now that the cycle is or is not."""
         return ended, truncated
 
     def _observe(self, terms: dict[str, float]) -> Observation:
-        self._view = self.path.view(self.plant.read())
-        observation = self.path.observation(self._view)
+        self._view = view = self.path.view(self.plant.read())
+        observation = self.path.observation(view)
         check_finite(observation, terms, self._drawn_from, self._steps)
         return observation
 
@@ -196,6 +239,6 @@ class ConveyorPickEnv(PickPlaceEnv):
     **Version history**: v0, first version.
     """
 
-    def __init__(self, cell: str | CellConfig = "conveyor_pick", render_mode: str | None = None) -> None:
+    def __init__(self, cell: CellName = "conveyor_pick", render_mode: str | None = None) -> None:
         """Builds the cell; see :class:`PickPlaceEnv`."""
         super().__init__(cell, render_mode)

@@ -8,10 +8,11 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from robocell_controller.cell.config import CellConfig
 from robocell_controller.contract import Array
 from robocell_controller.path.estimator import View
 from robocell_envs.cell_env import Action, Observation, PickPlaceEnv
+from robocell_envs.engine.lifetime import Unique
+from robocell_envs.plant.cell_checks import CellName
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 _REACH = 2.0  # m, bound of each coordinate of a goal; the cell lies well inside
@@ -34,7 +35,7 @@ def goal_observation(observation: Observation, view: View) -> GoalObservation:
     )
 
 
-class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
+class PickPlaceGoalEnv(Unique, gymnasium.Env[GoalObservation, Action]):
     """Bring one part to its place: :class:`PickPlaceEnv` with the goal told apart from the rest.
 
     **Observation** (``Dict``, float32):
@@ -61,7 +62,7 @@ class PickPlaceGoalEnv(gymnasium.Env[GoalObservation, Action]):
 
     metadata: dict[str, Any] = PickPlaceEnv.metadata
 
-    def __init__(self, cell: str | CellConfig = "pick_place", render_mode: str | None = None) -> None:
+    def __init__(self, cell: CellName = "pick_place", render_mode: str | None = None) -> None:
         """Builds the cell.
 
         Args:

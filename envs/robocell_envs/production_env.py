@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from robocell_controller.cell.config import CellConfig
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import Observation, PickPlaceEnv
+from robocell_envs.plant.cell_checks import CellName, load_cell
 from robocell_envs.scene.scenario import Scenario
 from robocell_envs.tasks.pick_place import MISSED
 
@@ -22,7 +22,7 @@ class RecipeEnv(PickPlaceEnv):
     part is, in the same world; a lost part is taken out of the cell.
     """
 
-    def __init__(self, cell: str | CellConfig, render_mode: str | None = None) -> None:
+    def __init__(self, cell: CellName, render_mode: str | None = None) -> None:
         """Builds the cell; see :class:`PickPlaceEnv`.
 
         Raises:
@@ -48,6 +48,7 @@ class RecipeEnv(PickPlaceEnv):
             return False, False
         info["shift"] = self._summary()
         info["is_success"] = info["shift"]["quality"] == 1.0
+        self._open = False  # no part is left that a step could be about
         return ended, truncated
 
     def _cycle(self, placed: bool) -> Record:
@@ -108,6 +109,7 @@ class KittingEnv(RecipeEnv):
     **Part lost**: at a collision, crushed, fallen from the table, or at the cycle's time limit; it is taken out of
     the cell, and its slot stays empty.
     **Episode end**: after the recipe's last part; truncated if that one ran into the time limit, else terminated.
+    A further step raises ``gymnasium.error.ResetNeeded``.
     **Randomised**: scatter and yaw of the waiting parts, density, friction and crush force of each; start pose;
     sensor noise (cell config, part variants).
     **Reward**: sum of each part's ``info["reward_terms"]``, see ``robocell_envs.tasks.pick_place``.
@@ -118,7 +120,7 @@ class KittingEnv(RecipeEnv):
     **Version history**: v0, first version.
     """
 
-    def __init__(self, cell: str | CellConfig = "kitting", render_mode: str | None = None) -> None:
+    def __init__(self, cell: CellName = "kitting", render_mode: str | None = None) -> None:
         """Builds the cell; see :class:`RecipeEnv`."""
         super().__init__(cell, render_mode)
 
@@ -134,7 +136,7 @@ class SortEnv(RecipeEnv):
     **Version history**: v0, first version.
     """
 
-    def __init__(self, cell: str | CellConfig = "sort", render_mode: str | None = None) -> None:
+    def __init__(self, cell: CellName = "sort", render_mode: str | None = None) -> None:
         """Builds the cell; see :class:`RecipeEnv`."""
         super().__init__(cell, render_mode)
 
@@ -151,11 +153,12 @@ class ShiftEnv(RecipeEnv):
     **Version history**: v0, first version.
     """
 
-    def __init__(self, cell: str | CellConfig = "shift", render_mode: str | None = None) -> None:
+    def __init__(self, cell: CellName = "shift", render_mode: str | None = None) -> None:
         """Builds the cell; see :class:`RecipeEnv`."""
         super().__init__(cell, render_mode)
 
 
-def make_env(cell: CellConfig, render_mode: str | None = None) -> PickPlaceEnv:
+def make_env(cell: CellName, render_mode: str | None = None) -> PickPlaceEnv:
     """The environment of a cell: of its recipe if it has one, else of a single part."""
+    cell = load_cell(cell)
     return (RecipeEnv if cell.simulation.get("recipe") else PickPlaceEnv)(cell, render_mode)

@@ -74,6 +74,7 @@ class GroupedVecEnv(VecEnv):
         for other in self._others:
             other.close()
         self._others = []
+        self._groups = self._groups[:1]  # closed too, which it says to all who go on
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """An attribute of the environments."""

@@ -28,4 +28,5 @@ class ResidualEnv(gymnasium.ActionWrapper[Observation, Action, Action]):
 
     def action(self, action: Action) -> Action:
         """What the cell is to do, [5] in [-1, 1]."""
-        return corrected(self._program.act(self._cell_env.view).astype(np.float32), action, self._share)
+        correction = self._cell_env.checked(action)  # adding and clipping would hide a wrong shape or an infinity
+        return corrected(self._program.act(self._cell_env.view).astype(np.float32), correction, self._share)

@@ -1,29 +1,42 @@
-"""PyBullet, imported without its greetings: its C code writes them to the process's standard output and error."""
+"""PyBullet, imported and connected without its greetings."""
 
 from __future__ import annotations
 
-import os
-import sys
+import ctypes
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class _Nothing(ctypes.Structure):
+    """Hooks of a stream of C, none of which is there: what is written is dropped, and no descriptor is open for it."""
+
+    _fields_ = [(hook, ctypes.c_void_p) for hook in ("read", "write", "seek", "close")]
+
+
+_C = ctypes.CDLL(None)
+_C.fopencookie.argtypes, _C.fopencookie.restype = (ctypes.c_void_p, ctypes.c_char_p, _Nothing), ctypes.c_void_p
+_NOWHERE = _C.fopencookie(None, b"w", _Nothing())
+_STREAMS = tuple(ctypes.c_void_p.in_dll(_C, name) for name in ("stdout", "stderr"))
+_LOCK = threading.RLock()
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Sends what anyone writes to file descriptors 1 and 2 to nowhere."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):
-        os.dup2(nowhere, descriptor)
-    try:
-        yield
-    finally:
-        for descriptor, original in zip((1, 2), saved, strict=True):
-            os.dup2(original, descriptor)
-            os.close(original)
-        os.close(nowhere)
+    """Drops what Bullet prints; what Python code prints, in any thread, arrives.
+
+    Bullet prints to C's variables ``stdout`` and ``stderr``, Python to the descriptors 1 and 2, so it is these
+    variables that point elsewhere meanwhile. Descriptors belong to the whole process: they are left alone.
+    """
+    with _LOCK:
+        before = [stream.value for stream in _STREAMS]
+        for stream in _STREAMS:
+            stream.value = _NOWHERE
+        try:
+            yield
+        finally:
+            for stream, value in zip(_STREAMS, before, strict=True):
+                stream.value = value
 
 
 with quiet():

@@ -22,7 +22,7 @@ _SECOND = 1_000_000_000  # ns
 
 
 def connect_window() -> BulletClient:
-    """A new simulation with a window.
+    """A new simulation with a window, without Bullet's panels.
 
     Raises:
         InputError: no display (Bullet would end the process), or the process has a window already.
@@ -33,16 +33,19 @@ def connect_window() -> BulletClient:
     if any(_connection(client) == pybullet.GUI for client in range(_MOST_CLIENTS)):
         raise InputError(_PLACE, "a second window", "at most one in a process")
     with quiet():
-        return BulletClient(pybullet.GUI, options=_BACKGROUND)
+        client = BulletClient(pybullet.GUI, options=_BACKGROUND)
+        client.configureDebugVisualizer(pybullet.COV_ENABLE_GUI, 0)
+        # The window's own thread prints with its first frames; it answers this after them.
+        client.getCameraImage(1, 1, renderer=pybullet.ER_BULLET_HARDWARE_OPENGL)
+    return client
 
 
 def viewed(client: BulletClient, hz: int) -> DeadlineClock:
-    """Turns the window to the cell, without Bullet's panels; the clock lets at most ``hz`` periods a second pass."""
+    """Turns the window to the cell; the clock lets at most ``hz`` periods a second pass."""
     camera = CAMERAS["side"]
     x, y, z = np.subtract(camera.eye, camera.target)
     distance = math.hypot(x, y, z)
     yaw, pitch = math.degrees(math.atan2(x, -y)), -math.degrees(math.asin(z / distance))
-    client.configureDebugVisualizer(pybullet.COV_ENABLE_GUI, 0)
     client.resetDebugVisualizerCamera(_NEARER * distance, yaw, pitch, camera.target)
     return DeadlineClock(round(_SECOND / hz))
 

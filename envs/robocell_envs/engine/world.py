@@ -22,6 +22,7 @@ from robocell_envs.config.simulation import SolverConfig
 from robocell_envs.engine.belt import Belt
 from robocell_envs.engine.bullet import connect, number, pybullet, quiet
 from robocell_envs.engine.gripper import COLLIDES, Gripper
+from robocell_envs.engine.lifetime import Unique, retire
 from robocell_envs.engine.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.engine.shapes import collision_shape
 from robocell_envs.engine.window import connect_window
@@ -104,7 +105,7 @@ class Truth:
         return self.joints[2 * JOINTS :]
 
 
-class World:
+class World(Unique):
     """One Bullet client; each env and each plant has its own."""
 
     def __init__(
@@ -130,10 +131,11 @@ class World:
         self._iterations = solver_iterations
 
     def close(self) -> None:
-        """Frees the client; may be called twice."""
-        if self.client.isConnected():
+        """Frees the client; may be called twice. All else raises ``ClosedEnvironmentError`` from now on."""
+        if self.client.isConnected():  # not if its window was closed by hand
             with quiet():
                 self.client.disconnect()
+        retire(self)
 
     def build(self, scenario: Scenario, q: Array, dq: Array, gripper_width: float) -> None:
         """Clears the world and sets it up anew.

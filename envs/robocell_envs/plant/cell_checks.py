@@ -32,19 +32,24 @@ _STEPS = 20  # of a way: of a part along the belt, of the hand from its rest pos
 _TOWARDS_REST = 0.1  # share of the way back to the rest posture that the redundant joint takes in one step
 _ARRIVED = 1e-3  # m
 
+CellName = str | Path | CellConfig  # of a default or a file, or already the config
 Corners = Array  # of a region, in order, [4, 2] m
 
 
-def load_cell(name_or_path: str | Path) -> CellConfig:
-    """Finds, reads and checks a cell's config, its ``simulation`` section included.
+def load_cell(cell: CellName) -> CellConfig:
+    """Finds, reads and checks a cell's config, its ``simulation`` section included; a config is left as it is.
 
     Raises:
         InputError: missing, malformed, or its parts don't fit together.
     """
-    path = locate("cells", name_or_path)
-    cell = load(CellConfig, "cells", path)
-    checked_simulation(cell, str(path))
-    return cell
+    if isinstance(cell, CellConfig):
+        return cell
+    if not isinstance(cell, str | Path):
+        raise InputError("cell", f"a {type(cell).__name__}", "its name, its file, or a CellConfig")
+    path = locate("cells", cell)
+    config = load(CellConfig, "cells", path)
+    checked_simulation(config, str(path))
+    return config
 
 
 def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfig:

@@ -12,6 +12,7 @@ from robocell_controller.contract import JOINTS, Array, CellState, JointCommand,
 from robocell_envs.config.faults import Faults
 from robocell_envs.engine.drives import Drives
 from robocell_envs.engine.flow import Flow
+from robocell_envs.engine.lifetime import Unique, retire
 from robocell_envs.engine.world import Truth, World
 from robocell_envs.plant.cell_checks import checked_simulation
 from robocell_envs.plant.sensors import Sensor
@@ -36,7 +37,7 @@ class CycleRecord:
     impact: float = 0.0
 
 
-class SimulatedPlant:
+class SimulatedPlant(Unique):
     """A plant for one cell config. Parts come from ``seeds`` one after another, or by :meth:`load`."""
 
     def __init__(self, cell: CellConfig, seed: int = 0, visual: bool = False, window: bool = False) -> None:
@@ -151,8 +152,9 @@ class SimulatedPlant:
         return task.failure_class(self.config.task, self.now, self.record.lifted, self.record.drops)
 
     def close(self) -> None:
-        """Ends the simulator."""
+        """Ends the simulator; may be called twice. All else raises ``ClosedEnvironmentError`` from now on."""
         self.world.close()
+        retire(self)
 
     @property
     def faults(self) -> Faults:

@@ -9,11 +9,12 @@ from functools import partial
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.error import ClosedEnvironmentError
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from robocell_agents.acting.grouped_vec_env import GroupedVecEnv
-from robocell_controller.errors import ProcessDied
+from robocell_controller.errors import InputError, ProcessDied
 
 MAKERS = [lambda: Monitor(gymnasium.make("robocell_envs:RobotCell/PickPlace-v0"))] * 3
 
@@ -71,4 +72,20 @@ def test_a_process_that_is_killed_is_named(asked: str) -> None:
     with pytest.raises(ProcessDied, match="of the environments: killed by SIGKILL, as the system does when memory"):
         for _ in range(2):  # an answer may have come through before
             env.step_wait() if asked == "step" else env.reset()
+    env.close()
+
+
+def test_wrong_actions_are_refused_wherever_their_environment_is_and_all_are_once_it_is_closed() -> None:
+    env = GroupedVecEnv(MAKERS, workers=2)
+    env.reset()
+    actions = np.zeros((3, 5), np.float32)
+    actions[2] = np.nan  # of an environment in the other process
+    with pytest.raises(FloatingPointError, match=r"action tcp_dx is nan"):
+        env.step(actions)
+    with pytest.raises(InputError, match=r"action: shape \(4,\)"):
+        env.step(np.zeros((3, 4), np.float32))
+    env.close()
+    for use in (env.reset, lambda: env.step(np.zeros((3, 5), np.float32))):
+        with pytest.raises(ClosedEnvironmentError):
+            use()
     env.close()
