@@ -76,6 +76,7 @@ clean: ## Remove build products and caches; keeps .venv and runs
 $(STAMP): pyproject.toml constraints.txt
 	@test ! -e $(VENV)/.unfinished && $(BIN)/python -c '$(SUPPORTED); import pip' 2>/dev/null || { $(CREATE_VENV); }
 	@touch $(VENV)/.unfinished
+	@rm -rf robocell.egg-info  # of an older layout; Python finds it first in this folder
 	$(BIN)/python -m pip install --disable-pip-version-check --only-binary pybullet -c constraints.txt -e ".[dev]"
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -c constraints.txt $(ZOO)
 	@mv $(VENV)/.unfinished $@

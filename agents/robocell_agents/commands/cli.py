@@ -175,7 +175,7 @@ def results(
     folder: Annotated[Path, typer.Option(help="Folder with the result files.")] = Path("results"),
     check: Annotated[bool, typer.Option("--check", help="Only say whether the tables are up to date.")] = False,
 ) -> None:
-    """Make the tables of README and results again from the JSON files."""
+    """Make the published tables, pages and plots again from the JSON files."""
     from robocell_agents.results.regenerate import regenerate
 
     raise typer.Exit(regenerate(folder, check))
