@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from robocell_controller.errors import InputError
 
 # Of the machine, not of the place that was asked for.
-FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF, errno.ENOMEM, errno.EMFILE)
 SCRATCH = ".robocell-"  # begins the names of folders in which output waits for its place
 
 

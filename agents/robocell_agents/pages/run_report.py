@@ -14,6 +14,7 @@ from robocell_agents.pages import report_page as html
 from robocell_agents.pages.histogram import histogram
 from robocell_agents.pages.run_machine import machine_sections
 from robocell_controller.contract import Array
+from robocell_controller.errors import InputError
 from robocell_controller.files import write_text
 from robocell_controller.latency import QUANTILES
 from robocell_controller.loop.log_reader import Log, read_log
@@ -30,6 +31,8 @@ def write_run_report(path: Path, page: Path) -> None:
         InputError: not a run log, or the page can't be written.
     """
     log = read_log(path)
+    if page.exists() and page.samefile(path):
+        raise InputError(page, "the log itself", "another place: a log is never overwritten")
     if not log.complete:
         print(f"robocell: {path}: the log {log.how_it_ends()}", file=sys.stderr)
     write_text(page, html.page(_title(log), _lead(log), list(_sections(log))))

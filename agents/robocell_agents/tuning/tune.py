@@ -81,6 +81,8 @@ def tune(search: Search) -> Document:
     Raises:
         InputError: a number is out of range, or the journal is of another search.
     """
+    if search.json_file.exists() and not search.json_file.is_file():
+        raise InputError(search.json_file, "no plain file", "one: the study's journal lies beside it")
     suite = load_suite(_SUITE)
     ranges = search_ranges(suite.cell.motion, load_program_config(search.program))
     seeds = episode_seeds(_SEEDS, search.episodes + FINAL_EPISODES)

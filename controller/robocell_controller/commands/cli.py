@@ -27,12 +27,14 @@ from robocell_controller.trust.unpickling import forbid_unpickling
 
 COMMANDS = "robocell.commands"  # entry points: functions that add commands to the app
 _INTERRUPTED = 130  # 128 + SIGINT
+_STDOUT, _STDERR = 1, 2
 # Training's commands do unpickle, as SB3 does.
 _NO_UNPICKLING = ("run", "replay", "doctor", "verify", "sign", "keys", "policy")
 
 
 def main() -> None:
     """Runs the command line and exits."""
+    _open_streams()
     if sys.argv[1:2] and sys.argv[1] in _NO_UNPICKLING:
         forbid_unpickling()
     signal.signal(signal.SIGTERM, _terminated)
@@ -149,13 +151,21 @@ def doctor(
     raise typer.Exit(int(not findings["fit"]))
 
 
+def _open_streams() -> None:
+    """A closed standard stream gives its number away to the next file; and what is printed to no stdout is an error."""
+    while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= _STDERR:
+        pass
+    os.close(descriptor)
+    if sys.__stdout__ is None:
+        sys.stdout = open(_STDOUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (for as long as the process)
+
+
 def _flushed(code: int) -> int:
     """Hands stdout what is still in memory; the exit code, in which an error of that shows too."""
     try:
-        if sys.stdout:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's end tries once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)  # or the interpreter's end tries once more
         return code or _fault(error)
     return code
 

@@ -6,6 +6,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import yaml
+from full_disk import largest_file
 from PIL import Image
 
 from robocell_agents.acting.actors import load_actor
@@ -46,6 +47,15 @@ def test_mp4_is_in_real_time_and_shows_the_cell(suite, tmp_path):
     assert facts["fps"] == 25 and facts["codec"] == "h264"
     assert len(np.unique(film[0, HEIGHT:].reshape(-1, 3), axis=0)) > 1000
     assert [entry.name for entry in path.parent.iterdir()] == ["pick.mp4"]
+
+
+@pytest.mark.parametrize("name", ["pick.mp4", "pick.gif"])
+def test_a_movie_that_finds_no_room_is_an_error_that_names_it(suite, tmp_path, no_drawing, name):
+    (tmp_path / name).write_text("old")
+    with largest_file(4000), pytest.raises(OSError, match="File too large") as caught:
+        record(_shot(suite, 5), tmp_path / name)
+    assert caught.value.filename == str(tmp_path / name)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "old")]
 
 
 def test_episodes_follow_one_another_and_gif_has_both_cameras(suite, tmp_path, no_drawing):

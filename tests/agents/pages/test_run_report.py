@@ -69,6 +69,24 @@ def test_a_run_is_told_whole_and_offline(about: dict[str, Any], tmp_path: Path) 
     ):
         assert text in page.text
     assert ("<every> miss" in page.text) == bool(about)
+    assert "ends with its end mark" in page.text
+
+
+def test_the_page_of_a_log_that_breaks_off_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with LogFile(tmp_path / "run.log", {}) as file:
+        file.append(b"torn")
+    write_run_report(tmp_path / "run.log", tmp_path / "run.html")
+    text = "breaks off after 0 ticks without an end mark, 4 bytes behind them can't be read"
+    assert text in Page(tmp_path / "run.html").text and text in capsys.readouterr().err
+
+
+def test_a_page_never_takes_its_logs_place(tmp_path: Path) -> None:
+    with LogFile(tmp_path / "run.html", {}):
+        pass
+    before = (tmp_path / "run.html").read_bytes()
+    with pytest.raises(InputError, match="the log itself"):
+        write_run_report(tmp_path / "run.html", tmp_path / "run.html")
+    assert (tmp_path / "run.html").read_bytes() == before
 
 
 def test_a_log_without_a_tick_has_a_page(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from full_disk import largest_file
 
 from robocell_agents.acting import run_folder
 from robocell_agents.acting.actors import load_actor
@@ -102,6 +103,30 @@ def test_the_finalist_that_does_best_on_fresh_seeds_is_kept(tmp_path: Path) -> N
     fresh = {"b": score(0.99, 1900.0), "c": score(0.97, 1950.0), "d": score(0.99, 2000.0)}
     path, chosen = finalists.choose(lambda path: fresh[path.read_text()])
     assert path.name == "d.zip" and chosen == fresh["d"]
+
+
+def test_a_full_disk_stops_a_training_that_can_be_gone_on_with(tmp_path: Path, capsys: Any) -> None:
+    config, run = config_file(tmp_path, total_steps=64), tmp_path / "run"
+    arguments = ["train", config, "--out", str(run), "--workers", "1"]
+    with largest_file(500):
+        assert execute(arguments) == 1
+    assert "config.yaml: File too large" in capsys.readouterr().err and not list(run.iterdir())
+    with largest_file(100_000):
+        assert execute(arguments) == 1
+    assert f"robocell: error: {run / 'checkpoint'}: File too large\n" in capsys.readouterr().err
+    assert not list(run.glob("checkpoint*"))
+    assert execute([*arguments, "--resume"]) == 0
+    assert run_folder.read_run(run)["status"] == "finished"
+
+
+def test_the_progress_is_read_up_to_where_it_breaks_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "progress.jsonl"
+    path.write_text('{"wall_s": 1.0}\n{"wall_s": 2')
+    assert run_folder.read_progress(tmp_path) == [{"wall_s": 1.0}]
+    assert "breaks off after 1 lines: 12 bytes" in capsys.readouterr().err
+    path.write_text('{"wall_s": 1.0}\n{"wall_s": 2\n')
+    with pytest.raises(InputError, match=r"progress\.jsonl: not JSON"):
+        run_folder.read_progress(tmp_path)
 
 
 def test_other_seeds_train_other_policies(tmp_path: Path) -> None:

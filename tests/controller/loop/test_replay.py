@@ -62,6 +62,18 @@ def test_actions_are_computed_again(log: Path) -> None:
     assert (other.exact, other.differs_at) == (False, 0)
 
 
+def test_what_is_left_of_a_log_is_replayed_and_said_to_break_off(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert replay(log).complete
+    log.write_bytes(log.read_bytes()[:100_000])
+    found = replay(log)
+    assert found.exact and not found.complete and found.same == found.ticks > 50
+    assert execute(["replay", str(log)]) == 1
+    words = capsys.readouterr().out
+    assert f"breaks off after {found.ticks} ticks without an end mark" in words and "bytes" in words
+    assert execute(["replay", str(log), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["complete"] is False
+
+
 def test_one_other_bit_is_found(log: Path) -> None:
     content = read_log(log)
     for name, tick in (("q_setpoint", 33), ("q", 40), ("action", 45)):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,52 @@ def test_a_tail_torn_at_any_byte_costs_only_the_last_record(path: Path) -> None:
         assert len(read_log(path).ticks) == TICKS - 1
         path.write_bytes(content[:-cut] + bytes(cut))  # as a file system that had given out the blocks leaves it
         assert len(read_log(path).ticks) == TICKS - (0 if content[-cut:] == bytes(cut) else 1)
+
+
+def ended(path: Path) -> bytes:
+    """The log of a run that came to its end."""
+    with LogFile(path, {"policy": "tiny"}) as log:
+        recorder = Recorder(log.append)
+        for index in range(TICKS):
+            record(recorder, index)
+        recorder.end()
+    return path.read_bytes()
+
+
+def test_only_an_end_mark_at_the_very_end_makes_a_log_complete(tmp_path: Path) -> None:
+    content = ended(tmp_path / "x.log")
+    whole = read_log(tmp_path / "x.log")
+    assert (whole.complete, whole.torn, whole.dropped, len(whole.ticks)) == (True, 0, 0, TICKS)
+    (tmp_path / "x.log").write_bytes(content[:-OVERHEAD])
+    between = read_log(tmp_path / "x.log")
+    assert (between.complete, between.torn) == (False, 0)
+    assert between.how_it_ends() == f"breaks off after {TICKS} ticks without an end mark"
+    (tmp_path / "x.log").write_bytes(content + b"abc")
+    assert "3 bytes" in read_log(tmp_path / "x.log").how_it_ends()
+
+
+def test_a_cut_at_any_byte_is_noticed(tmp_path: Path) -> None:
+    content = ended(tmp_path / "x.log")
+    header = content.index(b"\n") + 1
+    for cut in (0, 1, header // 2, header - 1):
+        (tmp_path / "x.log").write_bytes(content[:cut])
+        with pytest.raises(InputError, match="header"):
+            read_log(tmp_path / "x.log")
+    for cut in (header, header + 1, *range(header + 7, len(content), 97), len(content) - 1):
+        (tmp_path / "x.log").write_bytes(content[:cut])
+        log = read_log(tmp_path / "x.log")
+        assert not log.complete and log.size + log.torn == cut
+
+
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path) -> None:
+    content = ended(tmp_path / "x.log")
+    header = content.index(b"\n") + 1
+    for place in (*range(0, header, 13), *range(header, len(content), 41), len(content) - 1):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        (tmp_path / "x.log").write_bytes(changed)
+        with suppress(InputError):
+            assert not read_log(tmp_path / "x.log").complete
 
 
 def test_damage_before_the_tail_is_an_error_not_a_shorter_log(path: Path) -> None:
