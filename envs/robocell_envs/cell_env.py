@@ -7,14 +7,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.error import ResetNeeded
 
 from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.errors import InputError
 from robocell_controller.loop.clock import FreeRunningClock
 from robocell_controller.path.estimator import View
 from robocell_controller.path.observer import BOUNDS
-from robocell_envs.engine.lifetime import Closed, Unique
+from robocell_envs.engine.lifetime import Unique, retire
 from robocell_envs.engine.rendering import render
 from robocell_envs.engine.window import viewed
 from robocell_envs.plant.cell_checks import CellName, load_cell
@@ -25,6 +25,7 @@ from robocell_envs.tasks import pick_place as task
 
 Observation = npt.NDArray[np.float32]
 Action = npt.NDArray[np.float32]
+_RESET = "expected a call of reset() first"
 
 
 class PickPlaceEnv(Unique, gymnasium.Env[Observation, Action]):
@@ -138,10 +139,9 @@ class PickPlaceEnv(Unique, gymnasium.Env[Observation, Action]):
         Raises:
             InputError, FloatingPointError: see :mod:`robocell_envs.soundness`; after a wrong action nothing has moved.
             ResetNeeded: no episode was begun.
-            ClosedEnvironmentError: see :meth:`close`.
         """
         if not self._open:
-            raise self._unready("step")
+            raise ResetNeeded(f"step without an episode; {_RESET}")
         verdict = self.path.command(self.checked(action))
         before, record = self.plant.now, self.plant.record
         energy, force = record.energy, record.peak_force
@@ -165,10 +165,9 @@ class PickPlaceEnv(Unique, gymnasium.Env[Observation, Action]):
 
         Raises:
             ResetNeeded: there is nothing to be seen yet.
-            ClosedEnvironmentError: see :meth:`close`.
         """
         if self._view is None:
-            raise self._unready("render")
+            raise ResetNeeded(f"render of an empty cell; {_RESET}")
         return render(self.plant.world.client) if self.render_mode == "rgb_array" else None
 
     def checked(self, action: npt.ArrayLike) -> npt.NDArray[np.floating]:
@@ -184,9 +183,9 @@ class PickPlaceEnv(Unique, gymnasium.Env[Observation, Action]):
         self.np_random.bit_generator.state = state
 
     def close(self) -> None:
-        """Ends the simulator; may be called twice. All else raises ``ClosedEnvironmentError`` from now on."""
+        """Ends the simulator; may be called twice. Other methods raise ``ClosedEnvironmentError`` from now on."""
         self.plant.close()
-        self._open, self._view = False, None
+        retire(self)
 
     @property
     def view(self) -> View:
@@ -196,14 +195,8 @@ class PickPlaceEnv(Unique, gymnasium.Env[Observation, Action]):
             ResetNeeded: before the first one.
         """
         if self._view is None:
-            raise self._unready("view")
+            raise ResetNeeded(f"view of an empty cell; {_RESET}")
         return self._view
-
-    def _unready(self, what: str) -> Exception:
-        """Why ``what`` can't be had now."""
-        if isinstance(self.plant, Closed):
-            return ClosedEnvironmentError(f"{what} of a closed environment; expected a new one")
-        return ResetNeeded(f"{what} without an episode; expected a call of reset() first")
 
     def _go_on(self, info: dict[str, Any], ended: bool, truncated: bool) -> tuple[bool, bool]:
         """Whether the episode is over, terminated or truncated, now that the cycle is or is not."""

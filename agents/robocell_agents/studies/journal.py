@@ -62,7 +62,7 @@ class Journal:
         try:
             first, *chunks = [_checked(line, number) for number, line in enumerate(lines, start=1)]
             known = first[_PROBLEM]
-            self._lines = {chunk["chunk"]: line for chunk, line in zip(chunks, lines[1:], strict=True)}
+            self._lines = {_name(chunk): line for chunk, line in zip(chunks, lines[1:], strict=True)}
         except (ValueError, LookupError, TypeError) as error:
             raise InputError(self.path, f"a line that is none of its own: {error}", _WHAT) from error
         difference = first_difference(known, problem)
@@ -87,6 +87,12 @@ def _checked(line: str, number: int) -> dict[str, Any]:
     if crc not in (None, _crc(content)):
         raise ValueError(f"line {number} with a wrong checksum")
     return content
+
+
+def _name(chunk: dict[str, Any]) -> str:
+    """Name of a chunk that has all that one has."""
+    float(chunk["worker_s"]), [row["seed"] for row in chunk["rows"]]
+    return str(chunk["chunk"])
 
 
 def first_difference(before: Any, now: Any, place: str = "") -> tuple[str, str, str] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from robocell_envs.engine.bullet import BulletClient, number, pybullet
+from robocell_envs.engine.lifetime import Unique
 from robocell_envs.scene.parts import Part
 from robocell_envs.scene.scenario import BeltRun
 
@@ -23,7 +24,7 @@ _STILL = 1e-3  # rad/s
 _SPIN_RADIUS = 0.35  # of the part's width: where its friction acts against turning; 0.38 for a uniform square
 
 
-class Belt:
+class Belt(Unique):
     """The belt of one world."""
 
     def __init__(self, client: BulletClient, run: BeltRun, visual: bool) -> None:

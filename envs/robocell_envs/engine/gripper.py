@@ -6,6 +6,7 @@ from typing import Any
 
 from robocell_controller.arm.robot import RobotConfig
 from robocell_envs.engine.bullet import BulletClient, number, pybullet
+from robocell_envs.engine.lifetime import Unique
 from robocell_envs.engine.robot_description import FINGER_JOINTS
 
 _GRIP_SPEED = 0.4  # m/s, see Gripper
@@ -25,7 +26,7 @@ _SPEED: int = pybullet.VELOCITY_CONTROL
 _drive_joint, _joint_states = pybullet.setJointMotorControl2, pybullet.getJointStates
 
 
-class Gripper:
+class Gripper(Unique):
     """The drive of the two fingers, which in the real hand are coupled by a belt.
 
     Free fingers move alike and so stay together. Once both are stalled on something, the left one holds its place, as

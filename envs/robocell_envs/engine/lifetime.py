@@ -1,10 +1,14 @@
-"""The life of what holds a simulation: there is one of it, and once closed it refuses all use."""
+"""The life of what holds a simulation: there is one of it, and once closed it does nothing more."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import isfunction
 from typing import NoReturn
 
 from gymnasium.error import ClosedEnvironmentError
+
+_OURS = __name__.split(".")[0]  # methods that Gymnasium gives are none that reach Bullet
 
 
 class Unique:
@@ -22,26 +26,21 @@ class Unique:
         )
 
 
-class Closed:
-    """What is left of a closed world or plant."""
+def retire(closed: Unique) -> None:
+    """What is closed can do nothing any more but be closed again; what it knew can still be read.
 
-    def close(self) -> None:
-        """May be called again; there is nothing to free."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        """All else that is asked of it.
-
-        Raises:
-            ClosedEnvironmentError: always.
-        """
-        raise ClosedEnvironmentError(f"{name} of a closed simulation; expected a new environment or plant")
-
-
-def retire(closed: object) -> None:
-    """Makes ``closed`` a :class:`Closed`.
-
-    Nothing may go on with its client's number, which Bullet gives to the next client. A flag that all methods look at
-    would cost each step; a class that is changed costs none.
+    None of its methods may go on with its client's number, which Bullet gives to the next client. A flag that they
+    look at would cost each step; methods that are exchanged cost none.
     """
-    vars(closed).clear()
-    closed.__class__ = Closed
+    for kind in type(closed).__mro__:
+        if kind.__module__.startswith(_OURS):
+            names = (name for name, member in vars(kind).items() if isfunction(member))
+            vars(closed).update((name, _refusal(closed, name)) for name in names if not name.startswith("_"))
+    vars(closed).pop("close", None)
+
+
+def _refusal(closed: Unique, method: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise ClosedEnvironmentError(f"{method} of a closed {type(closed).__name__}; expected a new one")
+
+    return refuse

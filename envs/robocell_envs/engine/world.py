@@ -121,6 +121,7 @@ class World(Unique):
         self.client = connect_window() if window else connect()
         self._client = number(self.client)
         self._builds = 0
+        self._built: list[Gripper | Belt] = []  # what goes on with the client's number by itself
         self._robot, self._visual = robot, visual
         self._rates = rates
         self._time_step = 1.0 / rates.physics_hz
@@ -131,11 +132,12 @@ class World(Unique):
         self._iterations = solver_iterations
 
     def close(self) -> None:
-        """Frees the client; may be called twice. All else raises ``ClosedEnvironmentError`` from now on."""
+        """Frees the client; may be called twice. Other methods raise ``ClosedEnvironmentError`` from now on."""
         if self.client.isConnected():  # not if its window was closed by hand
             with quiet():
                 self.client.disconnect()
-        retire(self)
+        for each in (self, *self._built):
+            retire(each)
 
     def build(self, scenario: Scenario, q: Array, dq: Array, gripper_width: float) -> None:
         """Clears the world and sets it up anew.
@@ -163,6 +165,7 @@ class World(Unique):
         self._torque = self._robot.limits.torque.tolist()
         self._iterate(self._iterations.open)
         self.gripper = Gripper(self.client, self.arm, self._robot, self._rates.physics_hz)
+        self._built = [self.gripper, self.belt] if self.belt else [self.gripper]
 
     def impair(self, faults: Faults) -> None:
         """Lets faults of gripper, joints and belt act from now on."""

@@ -152,7 +152,7 @@ class SimulatedPlant(Unique):
         return task.failure_class(self.config.task, self.now, self.record.lifted, self.record.drops)
 
     def close(self) -> None:
-        """Ends the simulator; may be called twice. All else raises ``ClosedEnvironmentError`` from now on."""
+        """Ends the simulator; may be called twice. Other methods raise ``ClosedEnvironmentError`` from now on."""
         self.world.close()
         retire(self)
 

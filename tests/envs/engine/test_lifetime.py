@@ -52,20 +52,21 @@ def test_a_closed_environment_refuses_all_but_to_be_closed_again(kind, newer):
         lambda: env.reset(seed=0),
         lambda: env.render(),
         lambda: inner.begin(scenario),
-        lambda: inner.view,
         lambda: inner.plant.read(),
         lambda: plant.read(),
         lambda: plant.play(segment),
         lambda: plant.present(),
         lambda: plant.outcome(),
         lambda: world.truth(),
+        lambda: world.gripper.drive(1.0, True),
         lambda: world.follow(segment.q, segment.dq, 1.0),
     ]
     for use in uses:
-        with pytest.raises(ClosedEnvironmentError, match=r"of a closed .*; expected a new"):
+        with pytest.raises(ClosedEnvironmentError, match=r"of a closed .*; expected a new one"):
             use()
     for thing in (env, inner, plant, world):
         thing.close()
+    assert plant.scenario is scenario and plant.time == 0.0  # what it knew
 
 
 def test_an_environment_closed_before_its_first_reset_says_so():
