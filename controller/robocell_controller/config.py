@@ -60,7 +60,7 @@ def locate(kind: str, name_or_path: str | Path) -> Path:
     name = str(name_or_path)
     path = Path(name) if _is_path(name) else Path(str(files("robocell_configs") / kind / f"{name}.yaml"))
     if not _is_file(path):
-        raise InputError(name, _missing(name), f"a YAML file or one of {', '.join(default_names(kind))}")
+        raise InputError(name or "''", _missing(name), f"a YAML file or one of {', '.join(default_names(kind))}")
     return path
 
 
@@ -119,9 +119,9 @@ def _is_file(path: Path) -> bool:
 
 def _missing(name: str) -> str:
     """What there is instead of the config ``name``."""
-    if _is_file(Path(name)):
+    if not _is_path(name) and _is_file(Path(name)):
         return f"no shipped config (the file is ./{name})"
-    return "no such file"
+    return "a folder" if os.path.isdir(name) else "no such file"  # noqa: PTH112 - raises nothing
 
 
 def _layers(kind: str, path: Path) -> list[tuple[Path, Content]]:
@@ -189,12 +189,9 @@ def _checked(schema: type[C], content: Content, place: Callable[[Keys], str]) ->
         if first["type"] == "missing":
             raise InputError(place(first["loc"]), "missing", "a value") from error
         expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        raise InputError(place(first["loc"]), _shown(first["input"]), expected) from error
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        apart = first["type"] == "value_error" and isinstance(first["input"], dict)
+        found = "values that don't go together" if apart else repr(first["input"])[:_SHOWN]
+        raise InputError(place(first["loc"]), found, expected) from error
 
 
 def _origin(kind: str, path: Path, keys: Keys) -> str:

@@ -6,9 +6,9 @@ from robocell_agents.acting.settings import HindsightSettings
 from robocell_agents.acting.training_config import GOAL_ALGORITHMS, TrainingConfig
 from robocell_agents.suites.changes import load_change
 from robocell_controller.cell.config import CellConfig
-from robocell_controller.config import merged
+from robocell_controller.config import merged, parse
 from robocell_controller.errors import InputError
-from robocell_envs.config.simulation import key_at, simulation_config
+from robocell_envs.config.simulation import RewardConfig, key_at
 from robocell_envs.plant.cell_checks import load_cell
 
 _SHARED = ("robot", "rates", "motion")  # they give observations and actions their meaning
@@ -29,7 +29,7 @@ def training_cells(config: TrainingConfig, place: str = "training config") -> li
             if getattr(cell, key) != getattr(first[1], key):
                 raise InputError(f"{name}: {key}", "another one", f"that of {config.cell}, for one policy")
     _check_hindsight(config, list(named.values()), place)
-    return [_rewarded(cell, config.reward, f"{place}: reward, in cell") for cell in named.values()]
+    return [_rewarded(cell, config.reward, key_at(place, "reward")) for cell in named.values()]
 
 
 def _check_hindsight(config: TrainingConfig, cells: list[CellConfig], place: str) -> None:
@@ -49,7 +49,5 @@ def _check_hindsight(config: TrainingConfig, cells: list[CellConfig], place: str
 
 def _rewarded(cell: CellConfig, weights: dict[str, float], place: str) -> CellConfig:
     """The cell with these weights of reward terms in place of its own."""
-    simulation = merged(cell.simulation, {"task": {"reward": weights}})
-    changed = cell.model_copy(update={"simulation": simulation})
-    simulation_config(changed, place)
-    return changed
+    parse(RewardConfig, merged(cell.simulation["task"]["reward"], weights), place)
+    return cell.model_copy(update={"simulation": merged(cell.simulation, {"task": {"reward": weights}})})

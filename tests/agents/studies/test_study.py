@@ -25,6 +25,7 @@ from robocell_controller.config import default_names
 from robocell_controller.errors import InputError
 
 ROOT = Path(__file__).parents[3]
+PAIR = "pair.yaml"
 CONTENT = {
     "contestants": {
         "twins": ["program:guided", "program:oracle"],
@@ -36,7 +37,7 @@ CONTENT = {
     "episodes": {"suites": 4, "changes": 3},
     "seeds": "tuning",
     "shifts": {
-        "cell": "pair.yaml",
+        "cell": PAIR,
         "episodes": 3,
         "window_s": 1.0,
         "changes": {"late": {"at_s": 2.0, "faults": {"actuation_delay_ms": [40.0, 40.0]}}},
@@ -48,7 +49,10 @@ CHUNKS = 4 * 3 + 4 * 2  # entries × (nominal, within, beyond), and two chunks o
 
 
 def _file(folder: Path, **keys: Any) -> Path:
-    return _write(folder / "small.yaml", {**CONTENT, "out": str(folder / "out"), **keys})
+    content = {**CONTENT, "out": str(folder / "out"), **keys}
+    if content["shifts"]["cell"] == PAIR:  # wherever the study's file lies
+        content["shifts"] = {**content["shifts"], "cell": str(Path(PAIR).resolve())}
+    return _write(folder / "small.yaml", content)
 
 
 def _write(path: Path, content: dict[str, Any]) -> Path:
@@ -61,7 +65,7 @@ def done(tmp_path_factory):
     """A finished study; its shifts' cell stays in the working directory of all tests."""
     folder, before = tmp_path_factory.mktemp("study"), Path.cwd()
     _write(folder / "two.yaml", {"extends": "kitting", **TWO_PARTS})
-    _write(folder / "pair.yaml", {"extends": "kitting", "simulation": {"recipe": "two.yaml"}})
+    _write(folder / PAIR, {"extends": "kitting", "simulation": {"recipe": "two.yaml"}})
     os.chdir(folder)
     path = _file(folder)
     document, out = study(path, 1)

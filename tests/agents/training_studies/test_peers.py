@@ -112,9 +112,27 @@ def test_a_curve_of_another_training_is_refused(copy: Path, keys: dict[str, Any]
 
 
 def test_a_training_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
-    path = _file(tmp_path, peers={"small": {**SAC, "settings": {"no_such_setting": 1}}})
-    with pytest.raises(InputError, match=r"small-0\.log: .*no_such_setting"):
+    path = _file(tmp_path, peers={"small": {**SAC, "settings": {"policy_kwargs": {"no_such_argument": 1}}}})
+    with pytest.raises(InputError, match=r"small-0\.log: .*no_such_argument"):
         peers_study(path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"peers": {"small": {**SAC, "settings": {"no_such_setting": 1}}}}, r"small\.settings\.no_such_setting"),
+        ({"peers": {"small": {**SAC, "settings": {"device": "cuda"}}}}, r"small\.settings\.device.*on the CPU"),
+        ({"peers": {"../small": SAC}}, r"peers\.\.\./small"),
+        ({"hindsight": {"n_sampled_goal": 0}}, r"hindsight\.n_sampled_goal.*: 0; expected greater than 0"),
+        ({"seeds": [0, 0]}, r"seeds.*each once, and not 0 again"),
+    ],
+)
+def test_what_no_peer_can_be_trained_with_is_told_before_anything_is_trained(
+    tmp_path: Path, keys: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        peers_study(_file(tmp_path, **keys))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_unknown_environment_is_told_before_anything_is_trained(tmp_path: Path) -> None:

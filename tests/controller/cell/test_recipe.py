@@ -37,7 +37,10 @@ def _line(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"order": _line(variant="gizmo")}, r"order\[0\]\.variant: 'gizmo'; expected a YAML file or one of block"),
+        (
+            {"order": _line(variant="gizmo")},
+            r"order\.0\.variant: gizmo: no such file; expected a YAML .* block",
+        ),
         ({"order": _line(tray="crate")}, r"order\[0\]\.tray: 'crate' to be one of kit"),
         ({"order": _line(slots=[9])}, r"order\[0\]\.slots: 9 to be one of 0 to 8"),
         ({"order": _line(slots=[1, 1])}, r"order\[0\]\.slots: 1 .*named once"),
