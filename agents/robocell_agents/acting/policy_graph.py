@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from robocell_controller.contract import ACTION_SIZE
 from robocell_controller.errors import InputError
 from robocell_controller.path.observer import OBSERVATION_SIZE
 
+_EXPORT = threading.Lock()  # warnings' filters and loggers' levels are the process's: overlapping changes would stay
+_DEPRECATED = r"`isinstance\(treespec, LeafSpec\)`"
 _OPSET = 18  # pinned, so that the graph's meaning does not move with the exporter's version
 
 
@@ -55,7 +58,7 @@ def policy_graph(model: BaseAlgorithm, normaliser: VecNormalize | None = None) -
 
 def _exported(network: nn.Module) -> onnx.ModelProto:
     example = (torch.zeros(1, OBSERVATION_SIZE),)
-    with _quiet(), torch.no_grad():
+    with _EXPORT, _quiet(), torch.no_grad():
         program = torch.onnx.export(
             network,
             example,
@@ -185,7 +188,7 @@ def _quiet() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings("ignore", _DEPRECATED, FutureWarning)
             yield
     finally:
         logger.setLevel(level)

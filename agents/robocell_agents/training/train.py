@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
+from torch.distributions import Distribution
 
 from robocell_agents import provenance
 from robocell_agents.acting import run_folder
@@ -25,6 +27,20 @@ from robocell_controller.progress import progress_bar
 from robocell_controller.signals import stop_signals
 
 
+@contextmanager
+def _lean_torch() -> Iterator[None]:
+    """One thread, and no checks of a distribution's arguments: a tenth of a forward pass, and rewards are checked."""
+    threads, checked = torch.get_num_threads(), Distribution._validate_args
+    torch.set_num_threads(1)
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        Distribution.set_default_validate_args(checked)
+
+
+@_lean_torch()
 def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> int:
     """Trains by a config; returns the exit code: 0, or 128 + signal after a clean stop by a signal.
 
@@ -44,8 +60,6 @@ def train(name: str, seed: int, run: Path, resume: bool, workers: int = 2) -> in
     cells = training_cells(config, name)
     algorithm_class(config.algorithm)  # or it is not installed
     _prepare(run, name, config, cells[0], seed, resume)
-    torch.set_num_threads(1)
-    torch.distributions.Distribution.set_default_validate_args(False)  # a tenth of a forward pass; rewards are checked
     with worker_pool(workers) as pool:
         training = Training(config, cells, seed, run, workers, pool)
 

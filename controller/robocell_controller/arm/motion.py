@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Gt, Len
+from annotated_types import Ge, Gt, Le, Len
 from pydantic import model_validator
 
 from robocell_controller.arm.kinematics import Kinematics, TcpPose
@@ -25,13 +25,15 @@ _NEAR = 1e-3  # m
 _HOMING_SHARE = 0.5  # of the limits, on the way home
 _ACCELERATION_SHARE = 0.99  # of the data sheet's: room for rounding
 
+Rate = Annotated[int, Gt(0), Le(10_000)]  # Hz; drives take a setpoint a thousand times a second at most
+
 
 class RatesConfig(Config):
     """Rates of the loops; each must be a whole multiple of the slower one."""
 
-    policy_hz: Annotated[int, Gt(0)]
-    controller_hz: Annotated[int, Gt(0)]
-    physics_hz: Annotated[int, Gt(0)]
+    policy_hz: Rate
+    controller_hz: Rate
+    physics_hz: Rate
 
     @model_validator(mode="after")
     def _multiples(self) -> RatesConfig:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Gt, Interval, Len
+from pydantic import ValidationInfo, field_validator
 
 from robocell_controller.config import Config
 from robocell_controller.contract import JOINTS, Array
@@ -29,6 +30,13 @@ class GripperConfig(Config):
     finger_mass_kg: Positive
     pad_size_m: Annotated[list[float], Len(3, 3)]
     pad_friction: Positive
+
+    @field_validator("force_max_n")
+    @classmethod
+    def _above_least(cls, most: float, known: ValidationInfo) -> float:
+        if most < known.data.get("force_min_n", 0.0):
+            raise ValueError("no less than force_min_n")
+        return most
 
 
 class CapsuleConfig(Config):
@@ -79,6 +87,13 @@ class RobotConfig(Config):
     link_capsules: list[CapsuleConfig]
     hand_boxes: list[BoxConfig]
     gripper: GripperConfig
+
+    @field_validator("joint_position_upper_rad")
+    @classmethod
+    def _above_lower(cls, upper: list[float], known: ValidationInfo) -> list[float]:
+        if any(low >= high for low, high in zip(known.data.get("joint_position_lower_rad", []), upper, strict=False)):
+            raise ValueError("more than joint_position_lower_rad in each joint")
+        return upper
 
     @cached_property
     def limits(self) -> JointLimits:

@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from annotated_types import Len
+from annotated_types import Interval, Len
 from pydantic import Field, model_validator
 
 from robocell_controller.config import Config
 from robocell_controller.contract import JOINTS, Array
-from robocell_envs.config.ranges import NotNegativeRange, Range, ShareRange
+from robocell_envs.config.ranges import NotNegativeRange, RangeOf, ShareRange
 
-PerJointRanges = Annotated[list[Range], Len(JOINTS, JOINTS)]
+# An encoder or a payload (3 kg at most) that is further off stops a real arm; setpoints a second late control nothing.
+OffsetRange = RangeOf[Annotated[float, Interval(ge=-0.1, le=0.1)]]
+PayloadRange = RangeOf[Annotated[float, Interval(ge=-3.0, le=3.0)]]
+DelayRange = RangeOf[Annotated[float, Interval(ge=0.0, le=1000.0)]]
+PerJointRanges = Annotated[list[OffsetRange], Len(JOINTS, JOINTS)]
 NotNegativePerJointRanges = Annotated[list[NotNegativeRange], Len(JOINTS, JOINTS)]
 SensorName = Literal["joints", "gripper", "tracker", "belt"]
 _WHOLE = [1.0, 1.0]
@@ -42,8 +46,8 @@ class FaultsConfig(Config):
     pad_friction_share: ShareRange = _WHOLE
     joint_friction_n_m: NotNegativePerJointRanges = [_NONE] * JOINTS
     encoder_offset_rad: PerJointRanges = [_NONE] * JOINTS
-    payload_error_kg: Range = _NONE
-    actuation_delay_ms: NotNegativeRange = _NONE
+    payload_error_kg: PayloadRange = _NONE
+    actuation_delay_ms: DelayRange = _NONE
     belt_speed_share: ShareRange = _WHOLE
     belt_friction_share: ShareRange = _WHOLE
     stuck_sensors: list[SensorName] = Field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,18 +15,31 @@ from robocell_controller.config import Config, parse
 from robocell_controller.contract import JOINTS, Array
 from robocell_controller.errors import InputError
 from robocell_envs.config.faults import EventConfig, FaultsConfig
-from robocell_envs.config.ranges import NotNegative, PositiveRange, Range
+from robocell_envs.config.ranges import (
+    AngleRange,
+    CrushForceRange,
+    DensityRange,
+    Friction,
+    FrictionRange,
+    HeightRange,
+    NotNegative,
+    NotNegativeRange,
+    PositiveRange,
+    Range,
+    RangeOf,
+    WidthRange,
+)
 
 
 class PartConfig(Config):
     """Kinds and ranges that each part is drawn from, uniformly. The recipe knows the crush force to ±30 %."""
 
     kinds: Annotated[list[Literal["box", "cylinder", "prism"]], Len(1)]
-    width_m: PositiveRange
-    height_m: PositiveRange
-    density_kg_m3: PositiveRange
-    friction: PositiveRange
-    crush_force_n: PositiveRange
+    width_m: WidthRange
+    height_m: HeightRange
+    density_kg_m3: DensityRange
+    friction: FrictionRange
+    crush_force_n: CrushForceRange
 
 
 class PoseConfig(Config):
@@ -33,25 +47,25 @@ class PoseConfig(Config):
 
     x_m: Range
     y_m: Range
-    yaw_rad: Range
+    yaw_rad: AngleRange
 
 
 class BeltMotionConfig(Config):
     """Ranges of the infeed belt's speed and of its friction against parts, and how fast it changes its speed."""
 
-    speed_m_s: Range
-    friction: PositiveRange
+    speed_m_s: NotNegativeRange
+    friction: FrictionRange
     acceleration_m_s2: Positive
 
 
 class SupplyConfig(Config):
     """How a recipe's parts come: their scatter (across a belt: its lanes), their defects, their spacing on a belt."""
 
-    scatter_m: NotNegative
-    yaw_rad: Range
+    scatter_m: Annotated[float, Ge(0), Le(0.1)]
+    yaw_rad: AngleRange
     defects: Annotated[float, Ge(0), Le(1)]
     oversize_m: PositiveRange
-    spacing_m: PositiveRange | None = None
+    spacing_m: RangeOf[Annotated[float, Ge(0.1)]] | None = None  # turned parts, 0.07 m wide at most, lie apart
 
 
 class StartConfig(Config):
@@ -60,7 +74,7 @@ class StartConfig(Config):
     x_m: Range
     y_m: Range
     z_m: PositiveRange
-    yaw_rad: Range
+    yaw_rad: AngleRange
     rise_m_s: Range
     gripper_m: PositiveRange
 
@@ -68,7 +82,7 @@ class StartConfig(Config):
 class SensorConfig(Config):
     """One sensor: rate → noise → bias → delay → dropout. Noise and bias are given as standard deviations."""
 
-    rate_hz: Positive
+    rate_hz: Annotated[float, Gt(0), Le(10_000)]
     delay_s: NotNegative
     dropout: Annotated[float, Ge(0), Lt(1)]
 
@@ -155,9 +169,9 @@ class RewardConfig(Config):
 class TaskConfig(Config):
     """What counts as placed, and what is rewarded."""
 
-    place_tolerance_m: Positive
-    yaw_tolerance_rad: Positive
-    tilt_tolerance_rad: Positive
+    place_tolerance_m: Annotated[float, Gt(0), Le(0.05)]  # half a tray
+    yaw_tolerance_rad: Annotated[float, Gt(0), Le(math.pi)]
+    tilt_tolerance_rad: Annotated[float, Gt(0), Le(math.pi / 2)]
     clearance_m: Positive
     rest_speed_m_s: Positive
     impact_limit_n: Positive
@@ -165,11 +179,14 @@ class TaskConfig(Config):
     reward: RewardConfig
 
 
+Iterations = Annotated[int, Gt(0), Le(1000)]  # the fine reference takes 200
+
+
 class SolverConfig(Config):
     """Iterations of the contact solver: while the hand is open, and while it closes or grips with up to 28 N."""
 
-    open: Annotated[int, Gt(0)]
-    gripping: Annotated[int, Gt(0)]
+    open: Iterations
+    gripping: Iterations
 
 
 class SimulationConfig(Config):
@@ -183,7 +200,7 @@ class SimulationConfig(Config):
     belt: BeltMotionConfig | None = None
     recipe: str | None = None
     supply: SupplyConfig | None = None
-    table_friction: Positive
+    table_friction: Friction
     sensors: SensorsConfig
     task: TaskConfig
     faults: FaultsConfig = FaultsConfig()

@@ -26,15 +26,20 @@ from robocell_envs.engine.lifetime import Unique, retire
 from robocell_envs.engine.robot_description import ARM_JOINTS, FINGER_JOINTS, urdf_file
 from robocell_envs.engine.shapes import collision_shape
 from robocell_envs.engine.window import connect_window
-from robocell_envs.scene.fixtures import TRAY_COLOUR, Fixture, camera_fixtures, station_fixtures
+from robocell_envs.scene.fixtures import (
+    TABLE_CENTRE,
+    TABLE_HALF,
+    TRAY_COLOUR,
+    Fixture,
+    camera_fixtures,
+    station_fixtures,
+)
 from robocell_envs.scene.jobs import TRAY_HEIGHT
 from robocell_envs.scene.parts import Part
 from robocell_envs.scene.scenario import TRAY_WIDTH, Scenario
 
 _JOINTS = ARM_JOINTS + FINGER_JOINTS
 _GRAVITY = -9.81  # m/s²
-_TABLE_HALF = [0.5, 0.5, 0.02]  # m; the arm stands on it
-_TABLE_CENTRE = [0.35, 0.0, -0.02]
 _TRAY_HALF = [TRAY_WIDTH / 2, TRAY_WIDTH / 2, TRAY_HEIGHT / 2]
 _TABLE_COLOUR = [0.84, 0.82, 0.78, 1.0]
 # N: iterations build a motor's force up bit by bit, so a firmer grip takes them twice or three times over. With fewer
@@ -365,7 +370,7 @@ class World(Unique):
             client.setGravity(0.0, 0.0, _GRAVITY)
             self.arm = self._add_arm()
             self._boxes: dict[tuple[float, ...], int] = {}
-            self._add_fixture(_TABLE_HALF, _TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
+            self._add_fixture(TABLE_HALF, TABLE_CENTRE, [0.0, 0.0, 0.0, 1.0], _TABLE_COLOUR)
         self._builds += 1
 
     def _add_arm(self) -> int:

@@ -19,13 +19,17 @@ from robocell_envs.config.simulation import (
     BeltMotionConfig,
     PoseConfig,
     SensorConfig,
+    SensorsConfig,
     SimulationConfig,
     key_at,
     simulation_config,
 )
+from robocell_envs.scene.feasibility import check_grip
+from robocell_envs.scene.fixtures import TABLE_CENTRE, TABLE_HALF
 from robocell_envs.scene.scenario import TRAY_WIDTH
 
-GRIP_CLEARANCE = 0.01  # m between open fingers and the widest part, both sides together: what the tracker may be off
+_OLDEST = 5.0  # s, age of a sensor's newest sample: a cycle's time
+_LONGEST = 3600.0  # s, a part's cycle
 _LOST = 1e-3  # chance of that many samples in a row being lost, which is left aside
 _SHARE_OF_WAY = 0.5  # of a part's way on the belt that may pass before it is seen; the rest is for the pick
 _STEPS = 20  # of a way: of a part along the belt, of the hand from its rest posture
@@ -59,15 +63,20 @@ def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfi
         InputError: they don't; ``place`` says where the cell comes from.
     """
     config, robot = simulation_config(cell, place), cell.load_robot()
-    place = key_at(place, "simulation")
-    _check_gripper(config, robot, place)
+    _check_time(cell, place)
+    place, part = key_at(place, "simulation"), config.part
+    check_grip(part.kinds, part.width_m, part.height_m, part.density_kg_m3, robot.gripper, f"{place}.part.")
     _check_friction(config, robot, place)
     _check_reach(cell, config, robot, place)
+    _check_on_table(config, cell.belt, place)
     _check_start(config, robot, place)
+    _check_speed("start.rise_m_s", config.start.rise_m_s, cell, place)
     if cell.belt and config.belt:
         _check_on_belt(config, cell.belt, place)
         _check_tracker(config, cell.belt, config.belt.speed_m_s[1], place)
         _check_halt(config, config.belt, cell.belt, place)
+        _check_speed("belt.speed_m_s", config.belt.speed_m_s, cell, place)
+    _check_sensors(config, place)
     _check_apart(config, cell.belt, place)
     return config
 
@@ -78,11 +87,11 @@ def oldest_sample(sensor: SensorConfig) -> float:
     return sensor.delay_s + max(1, periods) / sensor.rate_hz
 
 
-def _check_gripper(config: SimulationConfig, robot: RobotConfig, place: str) -> None:
-    most = robot.gripper.stroke_m - GRIP_CLEARANCE
-    if config.part.width_m[1] > most:
-        expected = f"at most {most:.3f} m, the gripper's stroke less {GRIP_CLEARANCE} m of clearance"
-        raise InputError(f"{place}.part.width_m", f"{config.part.width_m[1]} m", expected)
+def _check_time(cell: CellConfig, place: str) -> None:
+    least = 1.0 / cell.rates.policy_hz
+    if not least <= cell.cycle_time_limit_s <= _LONGEST:
+        expected = f"{least:g} s, a policy period, to {_LONGEST:g} s"
+        raise InputError(key_at(place, "cycle_time_limit_s"), f"{cell.cycle_time_limit_s} s", expected)
 
 
 def _check_friction(config: SimulationConfig, robot: RobotConfig, place: str) -> None:
@@ -113,6 +122,15 @@ def _check_reach(cell: CellConfig, config: SimulationConfig, robot: RobotConfig,
                 raise InputError(f"{place}.{key}", f"{_told(corner)} m", f"a point in reach of {robot.name}")
 
 
+def _check_on_table(config: SimulationConfig, belt: BeltConfig | None, place: str) -> None:
+    """The tray, and parts that come on no belt, stand on the table as a whole."""
+    tray, part = TRAY_WIDTH / math.sqrt(2), config.part.width_m[1] / math.sqrt(2)
+    for key, margin in [("slot_pose", tray)] if belt else [("slot_pose", tray), ("part_pose", part)]:
+        for corner in _padded(getattr(config, key), margin):
+            if any(abs(at - middle) > half for at, middle, half in zip(corner, TABLE_CENTRE, TABLE_HALF, strict=False)):
+                raise InputError(f"{place}.{key}", f"up to {_told(corner)} m", "all of it on the table")
+
+
 def _check_start(config: SimulationConfig, robot: RobotConfig, place: str) -> None:
     """An episode puts the arm at its start pose without a way there, so the pose itself has to be found."""
     kinematics, start, limits = Kinematics(robot), config.start, robot.limits
@@ -124,6 +142,24 @@ def _check_start(config: SimulationConfig, robot: RobotConfig, place: str) -> No
             found = False
         if not found:
             raise InputError(f"{place}.start", f"({x}, {y}, {z}) m at {yaw} rad", f"a pose in reach of {robot.name}")
+    if start.gripper_m[1] > robot.gripper.stroke_m:
+        expected = f"at most the gripper's {robot.gripper.stroke_m} m"
+        raise InputError(f"{place}.start.gripper_m", f"{start.gripper_m[1]} m", expected)
+
+
+def _check_speed(key: str, speeds: list[float], cell: CellConfig, place: str) -> None:
+    """Hand and belt go no faster than the hand can."""
+    most, fastest = cell.motion.tcp_speed_m_s, max(map(abs, speeds))
+    if fastest > most:
+        raise InputError(f"{place}.{key}", f"{fastest} m/s", f"at most motion.tcp_speed_m_s, {most} m/s")
+
+
+def _check_sensors(config: SimulationConfig, place: str) -> None:
+    for name in SensorsConfig.model_fields:
+        age = oldest_sample(getattr(config.sensors, name))
+        if age > _OLDEST:
+            found = f"delay_s, rate_hz and dropout by which its values may be {age:.4g} s old"
+            raise InputError(f"{place}.sensors.{name}", found, f"at most {_OLDEST} s")
 
 
 def _check_on_belt(config: SimulationConfig, belt: BeltConfig, place: str) -> None:

@@ -9,6 +9,7 @@ from robocell_controller.arm.stations import POST_WIDTH, CameraMountConfig
 from robocell_controller.cell.recipe import BinConfig, PatternConfig
 from robocell_envs.scene.jobs import TRAY_HEIGHT
 
+TABLE_HALF, TABLE_CENTRE = [0.5, 0.5, 0.02], [0.35, 0.0, -0.02]  # m; the arm stands on it
 TRAY_COLOUR = [0.16, 0.30, 0.42, 1.0]
 _BIN_COLOUR = [0.55, 0.20, 0.16, 1.0]
 _WALL = 0.003  # m

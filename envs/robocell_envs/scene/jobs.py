@@ -75,7 +75,7 @@ def recipe_work(cell: CellConfig, config: SimulationConfig) -> Work | None:
         raise InputError(
             "cell: simulation.supply.spacing_m", f"{config.supply.spacing_m}", "a range if there is a belt"
         )
-    return Work(recipe, load_variants(recipe, robot.gripper), config.supply, cell.belt)
+    return Work(recipe, load_variants(recipe, config.supply, robot.gripper), config.supply, cell.belt)
 
 
 def draw_jobs(work: Work, seed: int) -> tuple[Job, ...]:

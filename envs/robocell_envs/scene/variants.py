@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Interval, Len
 
-from robocell_controller.arm.robot import GripperConfig, Positive
+from robocell_controller.arm.robot import GripperConfig
 from robocell_controller.cell.recipe import RecipeConfig
-from robocell_controller.config import Config, load
-from robocell_controller.errors import InputError
-from robocell_envs.config.ranges import PositiveRange
+from robocell_controller.config import Config, load, locate
+from robocell_envs.config.ranges import CrushForceRange, DensityRange, FrictionRange, Height, Width
 from robocell_envs.config.simulation import SupplyConfig
+from robocell_envs.scene.feasibility import check_grip
 from robocell_envs.scene.parts import UNCERTAINTY, Part, mass
 
 _MARK = 0.35  # share of its colour that a defective part keeps
@@ -22,27 +22,27 @@ class VariantConfig(Config):
     """One file of ``configs/parts/``: nominal sizes, and ranges of what differs from part to part."""
 
     kind: Literal["box", "cylinder", "prism"]
-    width_m: Positive
-    height_m: Positive
-    density_kg_m3: PositiveRange
-    friction: PositiveRange
-    crush_force_n: PositiveRange
+    width_m: Width
+    height_m: Height
+    density_kg_m3: DensityRange
+    friction: FrictionRange
+    crush_force_n: CrushForceRange
     colour_rgb: Annotated[list[Annotated[float, Interval(ge=0, le=1)]], Len(3, 3)]
 
 
-def load_variants(recipe: RecipeConfig, gripper: GripperConfig) -> dict[str, VariantConfig]:
+def load_variants(recipe: RecipeConfig, supply: SupplyConfig, gripper: GripperConfig) -> dict[str, VariantConfig]:
     """The variants that a recipe names.
 
     Raises:
-        InputError: missing, malformed, or wider than the gripper opens.
+        InputError: missing, malformed, or what this hand can't hold, see :func:`check_grip`.
     """
     variants = {}
     for name in dict.fromkeys(line.variant for line in recipe.order):
-        variant = variants[name] = load(VariantConfig, "parts", name)
-        if variant.width_m >= gripper.stroke_m:
-            raise InputError(
-                f"parts: {name}: width_m", f"{variant.width_m}", f"less than the {gripper.stroke_m} m grip"
-            )
+        path = locate("parts", name)
+        variant = variants[name] = load(VariantConfig, "parts", path)
+        widest = variant.width_m + (supply.oversize_m[1] if supply.defects else 0.0)
+        sizes = (variant.width_m, widest), (variant.height_m, variant.height_m)
+        check_grip([variant.kind], *sizes, variant.density_kg_m3, gripper, f"{path}: ")
     return variants
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +135,17 @@ def test_the_runs_evaluation_travels_along(make_run: Any, tmp_path: Path) -> Non
     export(run, tmp_path / "bundle")
     assert read_json(tmp_path / "bundle" / EVALUATION, "") == evaluation
     assert "0.9800, 95 % interval 0.9600 to 0.9900" in (tmp_path / "bundle" / CARD).read_text()
+
+
+def test_exports_side_by_side_leave_warnings_and_loggers_as_they_were(env: PickPlaceEnv) -> None:
+    def settings() -> Any:
+        return list(warnings.filters), logging.getLogger("torch.onnx").level
+
+    model, before = untrained("ppo", env), settings()
+    with ThreadPoolExecutor(3) as pool:
+        graphs = list(pool.map(policy_graph, [model] * 3))
+    assert settings() == before
+    assert graphs == [graphs[0]] * 3
 
 
 @pytest.mark.usefixtures("few_samples")

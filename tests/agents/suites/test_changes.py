@@ -73,6 +73,14 @@ def test_the_command_line_takes_a_change_or_a_suite(tmp_path, capsys):
         ({"beyond": {"rates": {"policy_hz": 50}}}, r"mine.yaml: beyond\.rates"),
         ({"beyond": {"simulation": {"weight": 1}}}, r"mine.yaml: beyond\.simulation: weight: unknown key"),
         ({"beyond": {"simulation": {"part": {"width_m": [0.05, 0.09]}}}}, r"beyond\.simulation\.part\.width_m"),
+        (
+            {"beyond": {"simulation": {"part": {"width_m": [0.0001, 0.03]}}}},
+            r"mine.yaml: beyond\.simulation: part\.width_m",
+        ),
+        (
+            {"beyond": {"simulation": {"part": {"density_kg_m3": [2e4, 2.2e4]}}}},
+            r"beyond\.simulation\.part\.density_kg_m3",
+        ),
         ({"beyond": {"simulation": {"part": {"friction": [0.01, 0.1]}}}}, r"kg at friction 0\.01 takes 139 N"),
         ({"beyond": {"simulation": {"part": {"crush_force_n": [5.0, 90.0]}}}}, r"crush_force_n: 5\.0 N, but lifting"),
         ({"beyond": {"simulation": {"faults": {"gripper_force_share": [0.0, 1.0]}}}}, "expected at most 0 N"),

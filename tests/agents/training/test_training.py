@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from full_disk import largest_file
 
@@ -223,6 +224,15 @@ def test_a_terminated_training_goes_on_where_it_was(tmp_path: Path) -> None:
     stages = [row["stage"] for row in progress(run)]
     assert stages.count("cloning") == 1 and stages[-2:] == ["ppo", "chosen"]
     assert progress(run)[-2]["steps"] >= 4096
+
+
+def test_training_leaves_torch_as_it_was(tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    assert train(config_file(tmp_path, total_steps=0), 0, tmp_path / "run", resume=False) == 0
+    left = torch.get_num_threads(), torch.distributions.Distribution._validate_args
+    torch.set_num_threads(threads)
+    assert left == (2, True)
 
 
 def test_resume_refuses_a_changed_config_and_names_the_key(tmp_path: Path) -> None:
