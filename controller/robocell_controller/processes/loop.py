@@ -66,7 +66,7 @@ def main() -> None:
     try:
         cell = parse(CellConfig, arguments["cell"], order.cell)
         acting = deployment(order, cell)
-    except InputError as error:
+    except (InputError, OSError) as error:
         refuse(error)
         return
     with closing(acting), no_collections():  # the last one takes many ticks: before the first

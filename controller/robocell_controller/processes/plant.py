@@ -92,7 +92,7 @@ def main() -> None:
     try:
         cell = parse(CellConfig, arguments["cell"], order.cell)
         plant = make_plant(cell, order.cell, order.seed)
-    except InputError as error:
+    except (InputError, OSError) as error:
         refuse(error)
         return
     process = PlantProcess(layout, plant, cell)

@@ -39,6 +39,7 @@ class Process:
 
         Raises:
             InputError: it found something wrong with its input.
+            OSError: it met a fault of the machine, such as a full disk.
             ProcessDied: it said nothing more.
         """
         assert self._process.stdout is not None
@@ -48,6 +49,8 @@ class Process:
         said: dict[str, Any] = json.loads(text)
         if "error" in said:
             raise InputError(*said["error"])
+        if "fault" in said:
+            raise OSError(*said["fault"])
         return said
 
     def rights(self) -> Rights:
@@ -96,9 +99,12 @@ def say(content: dict[str, Any]) -> None:
     print(json.dumps(content), flush=True)
 
 
-def refuse(error: InputError) -> None:
-    """Tells the process that started this one what is wrong with the input."""
-    say({"error": [str(argument) for argument in error.arguments]})
+def refuse(error: InputError | OSError) -> None:
+    """Tells the process that started this one what is wrong with the input, or with the machine."""
+    if isinstance(error, InputError):
+        say({"error": [str(argument) for argument in error.arguments]})
+    else:
+        say({"fault": [error.errno, error.strerror, error.filename]})
 
 
 def wait_for(words: memoryview, word: Word) -> bool:

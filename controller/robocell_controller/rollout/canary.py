@@ -123,7 +123,7 @@ class Canary:
                 self._store.promote(digest, self._cell, evidence)
             else:
                 self._store.note("reject" if self._verdict == "reject" else "undecided", self._name, digest, evidence)
-        except InputError as error:
+        except (InputError, OSError) as error:
             print(f"robocell: the canary's verdict is not in the store: {error}", file=sys.stderr)
 
     def _draw(self) -> str:

@@ -140,7 +140,7 @@ class Following:
             if digest != self._digest:
                 self._next = admitted(self._store.path(digest), self._cell)
                 self._digest = digest
-        except InputError as error:
+        except (InputError, OSError) as error:
             print(f"robocell: {error}", file=sys.stderr)
 
     def _follow(self) -> None:

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from full_disk import largest_file
 
 from robocell_controller.bundle.bundle import write_bundle
 from robocell_controller.cell.config import CellConfig
 from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 from robocell_controller.rollout.log import Entry
+from robocell_controller.rollout.log import torn as torn_bytes
 from robocell_controller.rollout.store import Store
 from robocell_controller.trust.home import VARIABLE
 from robocell_controller.trust.refusals import Code, RefusedError
@@ -140,8 +142,35 @@ def test_a_torn_line_never_happened_and_the_next_one_takes_its_place(
     for length in range(len(whole), len(torn), 97):
         store.log.write_bytes(torn[:length])
         before = store.entries()
+        assert torn_bytes(store.log) == len(torn[:length].rpartition(b"\n")[2])
         assert store.note("undecided", "tiny", second, {}).seq == len(before)
         assert store.entries()[:-1] == before
+
+
+def test_the_history_says_where_its_log_breaks_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: Path
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "home"))
+    assert execute(["sign", str(bundle)]) == 0
+    assert execute(["policy", "install", str(bundle)]) == 0
+    with Store().log.open("a") as log:
+        log.write('{"entry": {"se')
+    capsys.readouterr()
+    assert execute(["policy", "history", "--json"]) == 0
+    said = capsys.readouterr()
+    assert [entry["event"] for entry in json.loads(said.out)] == ["install"]
+    assert f"{Store().log}: breaks off: 14 bytes of an event that never happened" in said.err
+
+
+def test_a_store_that_finds_no_room_is_as_it_was(store: Store, bundles: list[Path], cell: CellConfig) -> None:
+    first = store.install(bundles[0], cell).bundle
+    before = store.log.read_bytes()
+    with largest_file(len(before) + 20), pytest.raises(OSError, match="File too large"):
+        store.install(bundles[1], cell)
+    with largest_file(len(before) + 20), pytest.raises(OSError, match="File too large"):
+        store.note("undecided", "tiny", first, {})
+    assert store.log.read_bytes() == before
+    assert [path.name for path in store.path(first).parent.iterdir()] == [first]
 
 
 def test_the_commands(
