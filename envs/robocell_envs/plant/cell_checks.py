@@ -70,12 +70,12 @@ def checked_simulation(cell: CellConfig, place: str = "cell") -> SimulationConfi
     _check_reach(cell, config, robot, place)
     _check_on_table(config, cell.belt, place)
     _check_start(config, robot, place)
-    _check_speed("start.rise_m_s", config.start.rise_m_s, cell, place)
+    _check_speed("start.rise_m_s", config.start.rise_m_s, robot, place)
     if cell.belt and config.belt:
         _check_on_belt(config, cell.belt, place)
         _check_tracker(config, cell.belt, config.belt.speed_m_s[1], place)
         _check_halt(config, config.belt, cell.belt, place)
-        _check_speed("belt.speed_m_s", config.belt.speed_m_s, cell, place)
+        _check_speed("belt.speed_m_s", config.belt.speed_m_s, robot, place)
     _check_sensors(config, place)
     _check_apart(config, cell.belt, place)
     return config
@@ -147,11 +147,11 @@ def _check_start(config: SimulationConfig, robot: RobotConfig, place: str) -> No
         raise InputError(f"{place}.start.gripper_m", f"{start.gripper_m[1]} m", expected)
 
 
-def _check_speed(key: str, speeds: list[float], cell: CellConfig, place: str) -> None:
+def _check_speed(key: str, speeds: list[float], robot: RobotConfig, place: str) -> None:
     """Hand and belt go no faster than the hand can."""
-    most, fastest = cell.motion.tcp_speed_m_s, max(map(abs, speeds))
+    most, fastest = robot.tcp_speed_m_s, max(map(abs, speeds))
     if fastest > most:
-        raise InputError(f"{place}.{key}", f"{fastest} m/s", f"at most motion.tcp_speed_m_s, {most} m/s")
+        raise InputError(f"{place}.{key}", f"{fastest} m/s", f"at most {most} m/s, the fastest of {robot.name}")
 
 
 def _check_sensors(config: SimulationConfig, place: str) -> None:
