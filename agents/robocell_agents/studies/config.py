@@ -62,7 +62,7 @@ class StudyConfig(Config):
         out: folder for the results.
     """
 
-    contestants: Annotated[dict[Annotated[str, MinLen(1)], Names], Len(1)]
+    contestants: Annotated[dict[Annotated[str, MinLen(1)], Annotated[list[str], Len(1)]], Len(1)]
     suites: Names
     changes: Names | None = None
     episodes: EpisodesConfig
