@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
+from robocell_agents.seeds import RANGE
 from robocell_controller.config import Config
 
 MOST = 10**9  # of anything that is counted: more is a slip of the keyboard
@@ -80,6 +81,8 @@ def _period(value: int) -> int:
 
 
 Count = Annotated[int, Gt(0), Le(MOST)]
+Episodes = Annotated[int, Gt(0), Le(RANGE)]  # as many as there are seeds
+SeedRange = Literal["tuning", "validation", "test"]
 CountOrZero = Annotated[int, Ge(0), Le(MOST)]
 Positive = Annotated[float, Gt(0), Le(MOST)]
 Share = Annotated[float, Ge(0), Le(1)]

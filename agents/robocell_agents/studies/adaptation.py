@@ -15,7 +15,7 @@ from rich.progress import Progress
 from robocell_agents import provenance
 from robocell_agents.acting.actors import PREFIX
 from robocell_agents.acting.demonstrations import Floats, Layers, action_from, last_hidden
-from robocell_agents.acting.settings import Count
+from robocell_agents.acting.settings import Episodes, SeedRange
 from robocell_agents.acting.training_config import Names
 from robocell_agents.evaluation.evaluate import worker_actor, worker_env
 from robocell_agents.evaluation.probe import policy_layers, readable, so_far
@@ -44,8 +44,8 @@ Document = dict[str, Any]
 class EpisodesConfig(Config):
     """Episodes for the probes, and of each condition."""
 
-    probes: Count
-    conditions: Count
+    probes: Episodes
+    conditions: Episodes
 
 
 class AdaptationConfig(Config):
@@ -66,7 +66,7 @@ class AdaptationConfig(Config):
     varied: dict[str, Any]
     conditions: Names
     episodes: EpisodesConfig
-    seeds: str
+    seeds: SeedRange
     out: str
 
 

@@ -10,9 +10,8 @@ from annotated_types import Len, MinLen
 from pydantic import model_validator
 
 from robocell_agents.acting.actors import PREFIX
-from robocell_agents.acting.settings import Count
+from robocell_agents.acting.settings import Episodes, SeedRange
 from robocell_agents.acting.training_config import Names
-from robocell_agents.seeds import episode_seeds
 from robocell_agents.suites.changes import RANGES, load_change
 from robocell_agents.suites.suite import Suite, changed_cell, load_suite
 from robocell_controller.arm.robot import Positive
@@ -29,8 +28,8 @@ SHIFT = "shift"  # kind of a case that is played for its pace over time
 class EpisodesConfig(Config):
     """Episodes of each condition of the suites and of the changes."""
 
-    suites: Count
-    changes: Count
+    suites: Episodes
+    changes: Episodes
 
 
 class OnsetConfig(Config):
@@ -44,7 +43,7 @@ class ShiftsConfig(Config):
     """Shifts with a change in the middle of them; pace is counted in a window of ``window_s`` that moves along."""
 
     cell: str
-    episodes: Count
+    episodes: Episodes
     window_s: Positive
     changes: Annotated[dict[str, OnsetConfig], Len(1)]
 
@@ -63,11 +62,11 @@ class StudyConfig(Config):
         out: folder for the results.
     """
 
-    contestants: Annotated[dict[Annotated[str, MinLen(1)], Names], Len(1)]
+    contestants: Annotated[dict[Annotated[str, MinLen(1)], Annotated[list[str], Len(1)]], Len(1)]
     suites: Names
     changes: Names | None = None
     episodes: EpisodesConfig
-    seeds: str
+    seeds: SeedRange
     shifts: ShiftsConfig | None = None
     out: str
 
@@ -136,8 +135,6 @@ def load_study(name_or_path: str | Path) -> Study:
     path = locate(_KIND, name_or_path)
     config = load(StudyConfig, _KIND, path)
     config = config.model_copy(update={"changes": config.changes or default_names("changes")})
-    for number in (config.episodes.suites, config.episodes.changes):
-        episode_seeds(config.seeds, number)
     cases = {
         **suite_cases(config.suites, config.episodes.suites),
         **change_cases(config.changes or [], config.episodes.changes),

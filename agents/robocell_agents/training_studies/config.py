@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Gt, Le, Len, MinLen
 from pydantic import AfterValidator, Field, StringConstraints
 
-from robocell_agents.acting.settings import Count, CountOrZero
+from robocell_agents.acting.settings import Count, CountOrZero, Episodes
 from robocell_agents.acting.training_cells import training_cells
 from robocell_agents.acting.training_config import Names, NamesOrNone, TrainingConfig, each_once
 from robocell_agents.evaluation.side_by_side import check_cores
@@ -49,7 +49,7 @@ class TrainingStudyConfig(Config):
     seeds: Seeds
     cores: Count
     side_by_side: Count
-    episodes: Count
+    episodes: Episodes
     reach: Annotated[float, Gt(0), Le(1)]
     runs: str
     out: str

@@ -10,7 +10,7 @@ import gymnasium
 from annotated_types import Gt, Le, Len
 from pydantic import ValidationInfo, field_validator
 
-from robocell_agents.acting.settings import PEER_SETTINGS, Count, HindsightReplay, given
+from robocell_agents.acting.settings import PEER_SETTINGS, Count, Episodes, HindsightReplay, given
 from robocell_agents.training_studies.config import Name, Seeds
 from robocell_controller.arm.robot import Positive
 from robocell_controller.config import Config, load, locate, read_config
@@ -59,7 +59,7 @@ class PeersConfig(Config):
     hindsight: dict[str, Any]
     time_limit_s: Positive
     every_s: Positive
-    episodes: Count
+    episodes: Episodes
     seeds: Seeds
     cores: Count
     side_by_side: Count
