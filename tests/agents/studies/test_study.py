@@ -198,7 +198,7 @@ def test_another_file_in_the_journals_place_is_refused(tmp_path, text):
         ({"suites": []}, "suites"),
         ({"seeds": "lucky"}, r"seeds \(line \d+\): 'lucky'"),
         ({"episodes": {"suites": 1, "changes": 0}}, r"episodes\.changes"),
-        ({"episode": 1}, "episode: unknown key"),
+        ({"episode": 1}, r"episode \(line \d+\): unknown key"),
         ({"shifts": {**CONTENT["shifts"], "cell": "pick_place"}}, r"shifts\.cell: pick_place; expected a cell with a"),
         (
             {"shifts": {**CONTENT["shifts"], "changes": {"odd": {"at_s": 1.0, "faults": {"rust": 1}}}}},
