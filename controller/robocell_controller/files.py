@@ -110,7 +110,8 @@ def add(file: FileIO, content: bytes | bytearray) -> None:
         while left:
             left = left[file.write(left) :]
     except BaseException:
-        file.truncate(before)
+        file.seek(before)
+        file.truncate()
         raise
 
 

@@ -13,6 +13,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -111,13 +112,13 @@ class LogFile:
         """
         self.fault: str | None = None
         self._path, self._file = path, _new_file(path, _header(about))
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
         self._time = time_source
         self._flushed = time_source()
 
     def append(self, frame: bytes) -> None:
         """Adds a frame of a :class:`Recorder`."""
-        self._waiting += frame
+        self._waiting.append(frame)
         if self._time() - self._flushed > _FLUSH_AFTER:
             self.flush()
 
@@ -125,11 +126,17 @@ class LogFile:
         """Hands all that was appended to the system."""
         try:
             if not self.fault:
-                add(self._file, self._waiting)
+                add(self._file, b"".join(self._waiting))
         except OSError as error:
             self.fault = f"{self._path}: {error.strerror}"
+            self._add_what_fits()
         self._waiting.clear()
         self._flushed = self._time()
+
+    def _add_what_fits(self) -> None:
+        with suppress(OSError):
+            for frame in self._waiting:
+                add(self._file, frame)
 
     def close(self) -> None:
         """Writes what is still in memory and closes the file."""

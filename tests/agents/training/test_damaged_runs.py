@@ -201,7 +201,7 @@ def test_half_a_last_line_is_left_out_and_said(stopped: Path, capsys: pytest.Cap
         file.write('{"wall_s": 1.')
     assert [row["stage"] for row in run_folder.read_progress(stopped)] == ["ppo", "chosen"]
     assert resume(stopped) == 0
-    assert "progress.jsonl: its last line was cut short and is left out" in capsys.readouterr().err
+    assert "progress.jsonl: breaks off after 2 lines: 13 bytes" in capsys.readouterr().err
     assert [row["stage"] for row in run_folder.read_progress(stopped)][-1] == "chosen"
 
 

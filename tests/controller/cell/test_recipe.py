@@ -60,7 +60,7 @@ def _line(**changes):
             {"camera": {**CAMERA, "view_rad": 0.4}},
             r"camera: does not see parts at \(0\.60, -0\.0.\) m; expected a view",
         ),
-        ({"camera": {**CAMERA, "view_rad": 3.2}}, r"camera\.view_rad: 3\.2"),
+        ({"camera": {**CAMERA, "view_rad": 3.2}}, r"camera\.view_rad \(line \d+\): 3\.2"),
     ],
 )
 def test_a_bad_recipe_meets_one_clear_error(changes, message, tmp_path):

@@ -55,7 +55,7 @@ def test_an_unknown_key_of_a_cell_is_named(
     capsys: pytest.CaptureFixture[str], cell: CellConfig, tmp_path: Path
 ) -> None:
     file = write_cell(cell, tmp_path / "cell.yaml", speed=1)
-    assert f"{file}: speed: unknown key" in refusal(capsys, "run", "program:guided", "--cell", file)
+    assert f"{file}: speed (line 1): unknown key" in refusal(capsys, "run", "program:guided", "--cell", file)
 
 
 def test_an_unknown_plant_is_named(capsys: pytest.CaptureFixture[str], cell: CellConfig, tmp_path: Path) -> None:

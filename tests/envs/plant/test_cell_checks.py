@@ -57,9 +57,7 @@ def test_a_belt_that_does_not_fit_is_named(changes, message):
 
 
 def test_a_belt_that_can_not_change_its_speed_is_named():
-    with pytest.raises(
-        InputError, match=r"cell: simulation: belt\.acceleration_m_s2: 0\.0; expected .* greater than 0"
-    ):
+    with pytest.raises(InputError, match=r"cell: simulation: belt\.acceleration_m_s2: 0\.0; expected greater than 0"):
         checked_simulation(_cell({"simulation": {"belt": {"acceleration_m_s2": 0.0}}}, "conveyor_pick"))
 
 
