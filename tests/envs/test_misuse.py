@@ -113,7 +113,7 @@ def test_another_kind_of_cell_is_refused(use, cell):
 
 
 def test_a_file_of_another_kind_or_none_is_refused():
-    with pytest.raises(InputError, match=r"panda.yaml: name: unknown key"):
+    with pytest.raises(InputError, match=r"panda.yaml: name \(line 3\): unknown key"):
         PickPlaceEnv(locate("robots", "panda"))
     with pytest.raises(InputError, match="no such file"):
         PickPlaceEnv(Path("nowhere.yaml"))

@@ -21,9 +21,10 @@ from full_disk import largest_file
 from robocell_agents.acting import run_folder
 from robocell_agents.acting.actors import load_actor
 from robocell_agents.acting.demonstrations import Actor, collect, joined_transitions, outcomes
+from robocell_agents.acting.training_config import TrainingConfig
 from robocell_agents.export.export import export
-from robocell_agents.training import training
-from robocell_agents.training.cloning import plain_layers, set_log_std
+from robocell_agents.training import train as train_command
+from robocell_agents.training.cloning import plain_layers
 from robocell_agents.training.finalists import Finalists
 from robocell_agents.training.train import train
 from robocell_agents.training.validation import Score
@@ -304,8 +305,9 @@ def test_what_is_broken_on_the_way_from_the_cell_stops_training_too(
 
 
 def test_actions_that_are_no_numbers_stop_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = config_file(tmp_path, log_std=1.0, **FROM_SCRATCH)
-    monkeypatch.setattr(training, "set_log_std", lambda model, _: set_log_std(model, 1000.0))  # as one that diverged
+    config = config_file(tmp_path, **FROM_SCRATCH)
+    diverged = load(TrainingConfig, "agents", config).model_copy(update={"log_std": 1000.0})  # which no file may say
+    monkeypatch.setattr(train_command, "load", lambda *_: diverged)
     with pytest.raises(FloatingPointError, match=r"actions, entry 0, is not finite .* a smaller learning rate"):
         train(config, 0, tmp_path / "run", resume=False)
 

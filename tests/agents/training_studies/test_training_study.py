@@ -51,7 +51,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     """A finished study; one of its runs could not be trained."""
     folder = tmp_path_factory.mktemp("trainings")
     used = folder / "runs" / "pick_place" / "cloned-1"
-    used.mkdir(parents=True)
+    (used / "checkpoint").mkdir(parents=True)
     (used / "run.json").write_text('{"status": "running"}', encoding="utf-8")  # without a config: not to be resumed
     document, _ = training_study(_file(folder), 1)
     return folder, document

@@ -141,7 +141,7 @@ def test_a_line_that_a_crash_has_torn_is_left_out_and_said(search, capsys):
         file.write('{"op_code": 5, "wor')
     for trials in (3, 4):
         assert tune(replace(search, trials=trials))["trials"][:3] == first
-    assert capsys.readouterr().err.count("guided.journal: its last line was cut short and is left out") == 1
+    assert capsys.readouterr().err.count("guided.journal: breaks off after") == 1
 
 
 @pytest.mark.parametrize("text", ["not a journal\n", "{}\n", "[1]\n", '{"op_code": 99}\n'])
