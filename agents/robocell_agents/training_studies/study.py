@@ -68,7 +68,8 @@ def training_study(name_or_path: str | Path, workers: int) -> tuple[Document, Pa
 
 def _check_same(run: Run) -> None:
     """A run folder of another training is not gone on with, nor taken for this one's, if anything is trained in it."""
-    if not (checkpoint.exists(run.folder) or _finished(run)):
+    trained = checkpoint.exists(run.folder) or _finished(run)
+    if not trained or not (run.folder / "config.yaml").is_file():  # a missing file is its own training's to tell
         return
     before, now = run_folder.training_config(run.folder).model_dump(), run.config.model_dump()
     difference = first_difference(before, now)
