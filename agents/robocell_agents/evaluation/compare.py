@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from robocell_controller.errors import InputError
 Document = dict[str, Any]
 Pair = tuple[dict[str, Any], dict[str, Any]]
 _WHAT = "a file that robocell evaluate wrote"
+_LONGEST = 80  # characters of a row that is shown
 _KEYS = {"policy", "suite", "seeds", "success", "cycle_time_s", "parts_per_hour", "failures", "episodes"}
 
 
@@ -30,7 +34,18 @@ def read_evaluation(path: Path) -> Document:
         raise InputError(path, f"no key {missing[0]!r}", _WHAT)
     if not isinstance(document["episodes"], list) or not document["episodes"]:
         raise InputError(f"{path}: episodes", "no rows", _WHAT)
+    for number, row in enumerate(document["episodes"]):
+        if not _is_row(row):
+            raise InputError(f"{path}: episodes.{number}", shorten(json.dumps(row), _LONGEST), _WHAT)
     return document
+
+
+def _is_row(row: Any) -> bool:
+    """Whether a row has of an episode what comparisons ask for, each of its kind."""
+    kinds = {"condition": str, "seed": int, "success": bool, "time_s": int | float}
+    if not isinstance(row, dict) or not all(isinstance(row.get(key), kind) for key, kind in kinds.items()):
+        return False
+    return math.isfinite(row["time_s"])
 
 
 def compare(first: Path, second: Path) -> Document:

@@ -12,6 +12,7 @@ import signal
 import sys
 from contextlib import suppress
 from importlib.metadata import entry_points, version
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -152,12 +153,18 @@ def doctor(
 
 
 def _open_streams() -> None:
-    """A closed standard stream gives its number away to the next file; and what is printed to no stdout is an error."""
+    """A closed standard stream gives its number away to the next file; and what is printed to no stdout is an error.
+
+    Where a stream can't spell a character, as in ASCII, a question mark stands for it.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= _STDERR:
         pass
     os.close(descriptor)
     if sys.__stdout__ is None:
         sys.stdout = open(_STDOUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (for as long as the process)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _flushed(code: int) -> int:

@@ -100,3 +100,12 @@ def test_other_files_are_refused(files, tmp_path):
         compare(first, second)
     with pytest.raises(InputError, match=r"missing\.json"):
         compare(first, tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"success": float("nan")}, {"time_s": "1.0"}, {"time_s": float("inf")}, {"seed": None}]
+)
+def test_a_row_of_another_kind_is_named(files, wrong):
+    rows = [FAST["episodes"][0], {**FAST["episodes"][1], **wrong}, *FAST["episodes"][2:]]
+    with pytest.raises(InputError, match=r"a\.json: episodes\.1: "):
+        compare(*files({**FAST, "episodes": rows}, SLOW))

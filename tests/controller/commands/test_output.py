@@ -96,3 +96,10 @@ def test_a_bundle_whose_new_key_cannot_be_kept_stays_signed(
     assert execute(["sign", str(bundle), "--release", str(tmp_path / "release")]) == 2
     assert "Not a directory" in capsys.readouterr().err
     assert (bundle / "manifest.sig").read_bytes() == before
+
+
+def test_a_stream_that_knows_ascii_alone_is_no_error() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*ROBOCELL, *RUN], capture_output=True, text=True, env=environment)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert "parts placed" in done.stdout
