@@ -101,10 +101,11 @@ def evaluate(
     from robocell_agents.pages.tables import evaluation_table
     from robocell_agents.suites.changes import load_change
 
-    if change and suite:
+    if change is not None and suite is not None:
         raise InputError("--change", f"{change} beside --suite {suite}", "one of the two")
     reference = named(policy, normaliser, trust_pickle)
-    document = play(reference, load_change(change) if change else suite or "nominal", episodes, seeds, workers)
+    conditions = load_change(change) if change is not None else "nominal" if suite is None else suite
+    document = play(reference, conditions, episodes, seeds, workers)
     if json_file:
         write_evaluation(json_file, document)
     Console().print(evaluation_table(document))

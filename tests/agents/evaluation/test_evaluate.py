@@ -9,6 +9,7 @@ from robocell_agents.acting.actors import load_actor
 from robocell_agents.evaluation.compare import read_evaluation
 from robocell_agents.evaluation.evaluate import evaluate, metrics, play, write_evaluation
 from robocell_agents.suites.suite import load_suite
+from robocell_controller.commands.cli import execute
 from robocell_controller.errors import InputError
 from robocell_envs.cell_env import PickPlaceEnv
 
@@ -144,3 +145,9 @@ def test_bad_input_is_one_clear_error(arguments):
 def test_a_development_key_is_called_one_and_not_by_every_worker(development_bundle, capfd):
     evaluate(str(development_bundle), "nominal", 2, "tuning", workers=2)
     assert capfd.readouterr().err.count("DEVELOPMENT key") == 1
+
+
+@pytest.mark.parametrize("option", ["--suite", "--change"])
+def test_an_empty_option_is_not_one_that_was_left_out(capsys, option):
+    assert execute(["evaluate", "program:guided", option, "", "--episodes", "1"]) == 2
+    assert capsys.readouterr().err.startswith("robocell: error: '': ")
