@@ -103,7 +103,7 @@ def append_line(path: Path, line: str) -> None:
         add(file, f"{line}\n".encode())
 
 
-def add(file: FileIO, content: bytes | bytearray) -> None:
+def add(file: FileIO, content: bytes) -> None:
     """Adds to an unbuffered file that is at its end: all, or after an error nothing."""
     before, left = file.tell(), memoryview(content)
     try:

@@ -22,7 +22,6 @@ from robocell_controller.processes.process import Process
 from robocell_controller.processes.shared_memory import SharedMemory, Word
 from robocell_controller.rights import guarantee
 
-_MODULES = {"plant": "plant", "guardian": "guardian", "loop": "loop", "logger": "logger"}
 _PROMPT, _PATIENT = 3, 12  # ticks that a command lives with and without real-time priority
 _POLL = 0.05  # s
 _SILENCE = 1.0  # s without a sign of life, after which a logger is started anew and a loop is given up
@@ -122,7 +121,7 @@ class Session:
         self.close()
 
     def _start(self, name: str, **more: object) -> Process:
-        process = Process(_MODULES[name], self._memory.descriptor, {**self._arguments, **more})
+        process = Process(name, self._memory.descriptor, {**self._arguments, **more})
         self.processes[name] = process
         return process
 
